@@ -1,0 +1,91 @@
+// Package jobcache is gorun's store of what a Salt master's bus has told: jobs, their
+// returns, and signs of life and absence of minions. One process writes it, any number
+// read it at the same time. It knows Salt's data, and nothing of the bus.
+//
+// The order in which events arrive does not matter to the state they end in: a return
+// that comes twice, or before its job was announced, changes nothing.
+package jobcache
+
+import (
+	"errors"
+	"time"
+
+	"gorun/value"
+)
+
+var (
+	// ErrNoStore is returned when no subscriber has ever written a store at the path.
+	ErrNoStore = errors.New("no job cache")
+	// ErrLocked is returned when another process writes the store.
+	ErrLocked = errors.New("job cache is being written by another process")
+	// ErrForeign is returned when the file is no job cache of gorun, or one of a newer gorun.
+	ErrForeign = errors.New("not a job cache that this gorun can read")
+	// ErrUnknownJob is returned when the cache holds no job of that jid.
+	ErrUnknownJob = errors.New("no such job")
+)
+
+// Source tells which event a job's load was taken from. A higher one replaces a lower.
+type Source int
+
+const (
+	// FromNothing: something belongs to the job, its load is not known.
+	FromNothing Source = iota
+	// FromReturn: nothing announced the job (salt-call, a schedule); Salt then takes the
+	// first return for the load (salt.utils.job.store_job).
+	FromReturn
+	// FromRunner: the return of a runner on the master itself.
+	FromRunner
+	// FromNew: the announcement of the job.
+	FromNew
+)
+
+// Job is what is known of a job, apart from its returns.
+type Job struct {
+	JID    string
+	Fun    string
+	Source Source
+	// Stamp is when the event of Source was sent, in microseconds since 1970.
+	Stamp int64
+	// Load is the msgpack map of the load as Salt sent it, without its minions and its
+	// return, which are kept apart. Empty with FromNothing.
+	Load value.Raw
+	// Metadata is the msgpack of the job's metadata, or empty. It travels beside the load:
+	// the announcement does not carry it.
+	Metadata value.Raw
+	// Minions are the ids that the job went to, in the order in which the master sent
+	// them; nil where Salt keeps none.
+	Minions []string
+	// Announced is the _stamp of the announcement of a runner, or empty.
+	Announced string
+}
+
+// Return is what one minion returned for a job.
+type Return struct {
+	Minion string
+	// Stamp is when the master sent the event, in microseconds since 1970.
+	Stamp int64
+	// Event is the msgpack map of the return event, whole.
+	Event value.Raw
+	// Trimmed is set where the master cut the event (max_event_size): Event has
+	// VALUE_TRIMMED in the place of what was too large.
+	Trimmed bool
+}
+
+// Status says what the cache knows, and from when.
+type Status struct {
+	// Listening is set while a subscriber runs and is connected to the bus.
+	Listening bool
+	// PID is the subscriber that last wrote the cache.
+	PID int
+	// Heartbeat is when a subscriber last said that it was connected; zero: never.
+	Heartbeat time.Time
+	// Events counts the messages of the bus that are in the cache, Skipped those that
+	// could not be read, by reason.
+	Events  int64
+	Skipped map[string]int64
+	// PresenceAt is when the newest presence list was sent; zero: none was.
+	PresenceAt time.Time
+	// OldMaster is set where the bus is that of a Salt up to 2015.8, which answers in other
+	// words than its successors.
+	OldMaster bool
+}

@@ -1,0 +1,149 @@
+package jobcache
+
+import (
+	"fmt"
+	"time"
+)
+
+// Listing is what presence events say of a minion. They go by IP address: all minions
+// behind one address count as present. So a list proves absence, never life.
+type Listing int
+
+const (
+	// Unlisted: no presence list has named the minion yet.
+	Unlisted Listing = iota
+	// Present: the newest list names it.
+	Present
+	// Lost: a list once named it, and it is gone from the newest.
+	Lost
+)
+
+// Minion is the newest evidence of one minion. Times are zero where there is none.
+type Minion struct {
+	ID string
+	// AliveAt is its newest sign of life: a return, a start, an authentication; AliveBy
+	// the tag of that event.
+	AliveAt time.Time
+	AliveBy string
+	// AskedFirst and AskedLast are the first and the newest find_job it was asked since
+	// its last sign of life; AskedJID is the newest one's jid.
+	AskedFirst, AskedLast time.Time
+	AskedJID              string
+	// Listed is what presence says, since ListedAt.
+	Listed   Listing
+	ListedAt time.Time
+}
+
+// State is what the evidence of a minion comes to.
+type State int
+
+const (
+	// Unknown: nothing is known of the minion.
+	Unknown State = iota
+	// Up: its newest sign is one of life.
+	Up
+	// Down: its newest sign is one of absence.
+	Down
+)
+
+// Verdict is a state with its reason.
+type Verdict struct {
+	State State
+	// Since is when the deciding evidence came.
+	Since time.Time
+	// Why is the deciding evidence in a few words, for people.
+	Why string
+}
+
+// Judge decides by the newest evidence whether a minion is up. A minion that neither
+// returned nor answered the find_job that asked for it within gather (Salt's
+// gather_job_timeout) is down; a presence list lifts only an absence that was learned from
+// presence, or no knowledge at all. presenceAt is the time of the newest presence list.
+func (m Minion) Judge(now, presenceAt time.Time, gather time.Duration) Verdict {
+	silent := m.AskedFirst.Add(gather)
+	switch {
+	case !m.AskedFirst.IsZero() && !now.Before(silent):
+		return Verdict{Down, silent, "did not answer find_job " + m.AskedJID}
+	case m.Listed == Lost && m.ListedAt.After(m.AliveAt):
+		return Verdict{Down, m.ListedAt, "left the presence list"}
+	case !m.AliveAt.IsZero():
+		return Verdict{Up, m.AliveAt, m.AliveBy}
+	case m.Listed == Present:
+		return Verdict{Up, m.ListedAt, "is in the presence list"}
+	case !presenceAt.IsZero():
+		return Verdict{Down, presenceAt, "is not in the presence list"}
+	}
+	return Verdict{State: Unknown, Why: "nothing heard of it"}
+}
+
+func (s State) String() string {
+	switch s {
+	case Up:
+		return "up"
+	case Down:
+		return "down"
+	case Unknown:
+		return "unknown"
+	}
+	return fmt.Sprintf("State(%d)", int(s))
+}
+
+// evidence is a Minion as its row has it: times in microseconds since 1970, 0 for none.
+type evidence struct {
+	aliveAt               int64
+	aliveBy               string
+	askedFirst, askedLast int64
+	askedJID              string
+	listed                Listing
+	listedAt              int64
+}
+
+// alive takes a sign of life at the given time.
+func (e *evidence) alive(at int64, by string) {
+	if at > e.aliveAt {
+		e.aliveAt, e.aliveBy = at, by
+	}
+	switch {
+	case e.aliveAt >= e.askedLast:
+		e.askedFirst, e.askedLast, e.askedJID = 0, 0, ""
+	case e.aliveAt >= e.askedFirst:
+		e.askedFirst = e.askedLast
+	}
+}
+
+// asked takes a find_job that went to the minion because it had not returned.
+func (e *evidence) asked(at int64, jid string) {
+	if at <= e.aliveAt {
+		return
+	}
+	if e.askedFirst == 0 || at < e.askedFirst {
+		e.askedFirst = at
+	}
+	if at > e.askedLast {
+		e.askedLast, e.askedJID = at, jid
+	}
+}
+
+// listing takes what a presence event says.
+func (e *evidence) listing(l Listing, at int64) {
+	if at < e.listedAt || l == e.listed {
+		return
+	}
+	e.listed, e.listedAt = l, at
+}
+
+func (e *evidence) minion(id string) Minion {
+	return Minion{
+		ID: id, AliveAt: micros(e.aliveAt), AliveBy: e.aliveBy,
+		AskedFirst: micros(e.askedFirst), AskedLast: micros(e.askedLast), AskedJID: e.askedJID,
+		Listed: e.listed, ListedAt: micros(e.listedAt),
+	}
+}
+
+// micros makes a time of microseconds since 1970, zero of 0.
+func micros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

@@ -1,0 +1,258 @@
+package jobcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"gorun/value"
+)
+
+// staleAfter is how old a heartbeat may be before its subscriber counts as gone.
+const staleAfter = 3 * HeartbeatEvery
+
+// HeartbeatEvery is how often a subscriber writes that it is there.
+const HeartbeatEvery = 5 * time.Second
+
+// Reader answers questions to a store. It never changes the store, and never waits for its
+// writer. It is not for concurrent use.
+type Reader struct {
+	conn   *sqlite.Conn
+	path   string
+	asking int // questions under way: f may put another one
+}
+
+// OpenReader opens the store at path. Errors are ErrNoStore, ErrForeign, and those of the
+// file system.
+func OpenReader(path string) (*Reader, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", path, ErrNoStore)
+	} else if err != nil {
+		return nil, fmt.Errorf("open job cache: %w", err)
+	}
+	conn, err := openFile(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	version, err := checkVersion(conn, path)
+	if err == nil && version == 0 {
+		err = fmt.Errorf("%s: %w", path, ErrNoStore)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &Reader{conn: conn, path: path}, nil
+}
+
+// Close ends the reading.
+func (r *Reader) Close() error {
+	return r.conn.Close()
+}
+
+// until lets the end of ctx interrupt what runs; the caller defers the returned function.
+// A question within another one leaves that to the outer: SetInterrupt would begin the
+// statement of that anew.
+func (r *Reader) until(ctx context.Context) func() {
+	if r.asking++; r.asking == 1 {
+		r.conn.SetInterrupt(ctx.Done())
+	}
+	return func() {
+		if r.asking--; r.asking == 0 {
+			r.conn.SetInterrupt(nil)
+		}
+	}
+}
+
+// wrap says what failed; a question that ctx ended failed for the reason of ctx.
+func (r *Reader) wrap(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("read job cache %s: %w", r.path, err)
+}
+
+// Job returns what is known of one job; ErrUnknownJob where its load is not known.
+func (r *Reader) Job(ctx context.Context, jid string) (*Job, error) {
+	defer r.until(ctx)()
+	job, err := readJob(r.conn, jid)
+	if errors.Is(err, ErrUnknownJob) {
+		return nil, fmt.Errorf("%s: %w", jid, ErrUnknownJob)
+	}
+	return job, r.wrap(ctx, err)
+}
+
+const jobColumns = "jid, fun, source, stamp, load, metadata, minions, announced"
+
+// readJob reads one row of jobs, a stub as well.
+func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
+	stmt, err := conn.Prepare("SELECT " + jobColumns + " FROM jobs WHERE jid = ?")
+	if err != nil {
+		return nil, err
+	}
+	stmt.BindText(1, jid)
+	found, err := stmt.Step()
+	if err != nil || !found {
+		if err == nil {
+			err = ErrUnknownJob
+		}
+		return nil, errors.Join(err, stmt.Reset())
+	}
+	job, err := scanJob(stmt)
+	if err == nil {
+		job.Minions, err = scanMinions(stmt)
+	}
+	return job, errors.Join(err, stmt.Reset())
+}
+
+// scanJob reads all but the minions, which a listing does not ask for.
+func scanJob(stmt *sqlite.Stmt) (*Job, error) {
+	load, err := unpack(columnBytes(stmt, 4))
+	if err != nil {
+		return nil, err
+	}
+	return &Job{
+		JID: stmt.ColumnText(0), Fun: stmt.ColumnText(1), Source: Source(stmt.ColumnInt64(2)),
+		Stamp: stmt.ColumnInt64(3), Load: load, Metadata: columnBytes(stmt, 5), Announced: stmt.ColumnText(7),
+	}, nil
+}
+
+func scanMinions(stmt *sqlite.Stmt) ([]string, error) {
+	if stmt.ColumnIsNull(6) {
+		return nil, nil
+	}
+	raw, err := unpack(columnBytes(stmt, 6))
+	if err != nil {
+		return nil, err
+	}
+	v, err := raw.Decode()
+	if err != nil {
+		return nil, err
+	}
+	list, ok := v.(value.List)
+	if !ok {
+		return nil, fmt.Errorf("minions of %s: %w: a list was stored", stmt.ColumnText(0), value.ErrMalformed)
+	}
+	ids := make([]string, 0, len(list))
+	for _, id := range list {
+		if s, ok := id.(string); ok {
+			ids = append(ids, s)
+		}
+	}
+	return ids, nil
+}
+
+func columnBytes(stmt *sqlite.Stmt, col int) []byte {
+	n := stmt.ColumnLen(col)
+	if n == 0 {
+		return nil
+	}
+	buf := make([]byte, n)
+	stmt.ColumnBytes(col, buf)
+	return buf
+}
+
+// Jobs calls f with each job whose load is known, by jid, without its minions.
+func (r *Reader) Jobs(ctx context.Context, f func(*Job) error) error {
+	return r.each(ctx, "SELECT "+jobColumns+" FROM jobs WHERE source > 0 ORDER BY jid", func(stmt *sqlite.Stmt) error {
+		job, err := scanJob(stmt)
+		if err != nil {
+			return err
+		}
+		return f(job)
+	})
+}
+
+// Returns calls f with each return to a job, by minion.
+func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error) error {
+	return r.each(ctx, "SELECT minion, stamp, trimmed, event FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
+		event, err := unpack(columnBytes(stmt, 3))
+		if err != nil {
+			return err
+		}
+		return f(&Return{
+			Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1), Trimmed: stmt.ColumnBool(2), Event: event,
+		})
+	}, jid)
+}
+
+// each calls f with every row of a query.
+func (r *Reader) each(ctx context.Context, query string, f func(*sqlite.Stmt) error, args ...any) error {
+	defer r.until(ctx)()
+	return r.wrap(ctx, sqlitex.Execute(r.conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: f}))
+}
+
+// Minions returns the evidence of every minion that anything was heard of, by id.
+func (r *Reader) Minions(ctx context.Context) (map[string]Minion, error) {
+	defer r.until(ctx)()
+	minions := make(map[string]Minion)
+	err := eachMinion(r.conn, func(id string, e evidence) { minions[id] = e.minion(id) })
+	return minions, r.wrap(ctx, err)
+}
+
+func eachMinion(conn *sqlite.Conn, f func(id string, e evidence)) error {
+	return sqlitex.Execute(conn, `SELECT id, alive_at, alive_by, asked_first, asked_last, asked_jid, listed, listed_at
+		FROM minions`, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+		f(stmt.ColumnText(0), evidence{
+			aliveAt: stmt.ColumnInt64(1), aliveBy: stmt.ColumnText(2),
+			askedFirst: stmt.ColumnInt64(3), askedLast: stmt.ColumnInt64(4), askedJID: stmt.ColumnText(5),
+			listed: Listing(stmt.ColumnInt64(6)), listedAt: stmt.ColumnInt64(7),
+		})
+		return nil
+	}})
+}
+
+// metaInt reads a number of the table meta, 0 where there is none.
+func metaInt(conn *sqlite.Conn, name string) (n int64, err error) {
+	err = sqlitex.Execute(conn, "SELECT value FROM meta WHERE name = ?", &sqlitex.ExecOptions{
+		Args:       []any{name},
+		ResultFunc: func(stmt *sqlite.Stmt) error { n = stmt.ColumnInt64(0); return nil },
+	})
+	return n, err
+}
+
+// Status says what the cache knows, at the time now.
+func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
+	s := Status{Skipped: make(map[string]int64)}
+	listening := false
+	err := r.each(ctx, "SELECT name, value FROM meta", func(stmt *sqlite.Stmt) error {
+		switch name := stmt.ColumnText(0); {
+		case name == "pid":
+			s.PID = stmt.ColumnInt(1)
+		case name == "listening":
+			listening = stmt.ColumnBool(1)
+		case name == "heartbeat":
+			s.Heartbeat = micros(stmt.ColumnInt64(1))
+		case name == "presence_at":
+			s.PresenceAt = micros(stmt.ColumnInt64(1))
+		case name == "old_master":
+			s.OldMaster = stmt.ColumnBool(1)
+		case name == "count.events":
+			s.Events = stmt.ColumnInt64(1)
+		case strings.HasPrefix(name, "count.skipped."):
+			s.Skipped[strings.TrimPrefix(name, "count.skipped.")] = stmt.ColumnInt64(1)
+		}
+		return nil
+	})
+	s.Listening = listening && now.Sub(s.Heartbeat) < staleAfter
+	return s, err
+}
+
+// Count tells how many jobs, whose load is known, and returns the cache holds.
+func (r *Reader) Count(ctx context.Context) (jobs, returns int64, err error) {
+	err = r.each(ctx, "SELECT (SELECT count(*) FROM jobs WHERE source > 0), (SELECT count(*) FROM returns)",
+		func(stmt *sqlite.Stmt) error {
+			jobs, returns = stmt.ColumnInt64(0), stmt.ColumnInt64(1)
+			return nil
+		})
+	return jobs, returns, err
+}

@@ -1,0 +1,149 @@
+package jobcache
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// File is the name of the store below the directory that is gorun's own.
+const File = "jobs.db"
+
+// schemaVersion stands in the file's user_version; applicationID tells gorun's files from
+// others of SQLite ("goru").
+const (
+	schemaVersion = 1
+	applicationID = 0x676f7275
+)
+
+// busyTimeout is how long a process waits for another that is moving the log into the
+// file. Readers never wait for a writer's transaction.
+const busyTimeout = 10 * time.Second
+
+const schema = `
+CREATE TABLE jobs (
+	jid       TEXT PRIMARY KEY,
+	fun       TEXT NOT NULL,
+	source    INTEGER NOT NULL, -- Source
+	stamp     INTEGER NOT NULL, -- microseconds since 1970, of the event of source
+	load      BLOB NOT NULL,    -- msgpack map, packed
+	metadata  BLOB,             -- msgpack
+	minions   BLOB,             -- msgpack list of text, packed
+	announced TEXT              -- _stamp of a runner's announcement
+) WITHOUT ROWID;
+
+CREATE TABLE returns (
+	jid     TEXT NOT NULL,
+	minion  TEXT NOT NULL,
+	stamp   INTEGER NOT NULL,   -- microseconds since 1970
+	trimmed INTEGER NOT NULL,
+	event   BLOB NOT NULL,      -- msgpack map, packed
+	PRIMARY KEY (jid, minion)
+) WITHOUT ROWID;
+
+-- The newest signs of each minion; times in microseconds since 1970, 0 for none.
+CREATE TABLE minions (
+	id          TEXT PRIMARY KEY,
+	alive_at    INTEGER NOT NULL DEFAULT 0,
+	alive_by    TEXT NOT NULL DEFAULT '', -- tag of the event
+	asked_first INTEGER NOT NULL DEFAULT 0, -- find_job since the last sign of life
+	asked_last  INTEGER NOT NULL DEFAULT 0,
+	asked_jid   TEXT NOT NULL DEFAULT '',
+	listed      INTEGER NOT NULL DEFAULT 0, -- Listing
+	listed_at   INTEGER NOT NULL DEFAULT 0  -- since when it is so
+) WITHOUT ROWID;
+
+CREATE TABLE meta (
+	name  TEXT PRIMARY KEY,
+	value NOT NULL
+) WITHOUT ROWID;
+`
+
+// openFile opens the store with flags and checks that it is one.
+func openFile(path string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(path, flags)
+	if err != nil {
+		return nil, fmt.Errorf("open job cache %s: %w", path, err)
+	}
+	conn.SetBusyTimeout(busyTimeout)
+	return conn, nil
+}
+
+// pragma reads an integer setting.
+func pragma(conn *sqlite.Conn, name string) (int64, error) {
+	stmt, _, err := conn.PrepareTransient("PRAGMA " + name)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = stmt.Finalize() }() // an error of Step is repeated here
+	return sqlitex.ResultInt64(stmt)
+}
+
+// checkVersion returns the version of the schema, 0 for an empty file.
+func checkVersion(conn *sqlite.Conn, path string) (int64, error) {
+	id, err := pragma(conn, "application_id")
+	if err == nil && id != 0 && id != applicationID {
+		return 0, fmt.Errorf("%s: %w: a database of something else", path, ErrForeign)
+	}
+	version, err2 := pragma(conn, "user_version")
+	if err = errors.Join(err, err2); err != nil {
+		if sqlite.ErrCode(err) == sqlite.ResultNotADB {
+			return 0, fmt.Errorf("%s: %w: no database", path, ErrForeign)
+		}
+		return 0, fmt.Errorf("read job cache %s: %w", path, err)
+	}
+	if version > schemaVersion {
+		return 0, fmt.Errorf("%s: %w: schema %d, known is %d", path, ErrForeign, version, schemaVersion)
+	}
+	if version == 0 && id != 0 {
+		return 0, fmt.Errorf("%s: %w: no schema", path, ErrForeign)
+	}
+	return version, nil
+}
+
+// create makes the directory and an empty file before SQLite does, for their modes: job
+// data holds secrets.
+func create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the job cache's directory: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the job cache: %w", err)
+	}
+	return f.Close()
+}
+
+// prepare brings an opened file to the current schema.
+func prepare(conn *sqlite.Conn, path string) error {
+	version, err := checkVersion(conn, path)
+	if err != nil {
+		return err
+	}
+	for _, p := range []string{
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = NORMAL", // a lost machine costs the last commits, never the file
+		"PRAGMA wal_autocheckpoint = 4000",
+	} {
+		if err := sqlitex.ExecuteTransient(conn, p, nil); err != nil {
+			return fmt.Errorf("prepare job cache %s: %w", path, err)
+		}
+	}
+	if version == schemaVersion {
+		return nil
+	}
+	script := fmt.Sprintf("%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", schema, applicationID, schemaVersion)
+	if err := sqlitex.ExecuteScript(conn, script, nil); err != nil {
+		return fmt.Errorf("prepare job cache %s: %w", path, err)
+	}
+	return nil
+}

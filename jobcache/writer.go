@@ -1,0 +1,362 @@
+package jobcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"gorun/value"
+)
+
+// knownJobs bounds how many jids a Writer remembers to spare itself a look into the file.
+const knownJobs = 1 << 16
+
+// Writer is the one process that changes a store. It is not for concurrent use.
+type Writer struct {
+	conn *sqlite.Conn
+	lock *flock.Flock
+	// known remembers from which event the load of a recent job is.
+	known map[string]Source
+	// minions remembers the evidence of each minion seen; dirty those to be written.
+	minions map[string]*evidence
+	dirty   map[string]struct{}
+	counts  map[string]int64
+	buf     []byte // for pack
+}
+
+// OpenWriter opens the store at path for writing, and makes it where there is none, with
+// mode 0600. Errors are ErrLocked, with the pid of the other writer, ErrForeign, and those
+// of the file system.
+func OpenWriter(path string) (*Writer, error) {
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	l, err := lock(path)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := openFile(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	w := &Writer{conn: conn, lock: l}
+	w.forget()
+	err = prepare(conn, path)
+	if err == nil {
+		err = w.load()
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// Close gives the store back.
+func (w *Writer) Close() error {
+	return errors.Join(w.conn.Close(), w.lock.Close())
+}
+
+// forget drops what is remembered of the file.
+func (w *Writer) forget() {
+	w.known = make(map[string]Source)
+	w.minions = make(map[string]*evidence)
+	w.dirty = make(map[string]struct{})
+	w.counts = make(map[string]int64)
+}
+
+// load reads the evidence of all minions.
+func (w *Writer) load() error {
+	return eachMinion(w.conn, func(id string, e evidence) { w.minions[id] = &e })
+}
+
+// Update runs f in one transaction: all that f puts is stored, or nothing.
+func (w *Writer) Update(ctx context.Context, f func(*Tx) error) (err error) {
+	w.conn.SetInterrupt(ctx.Done())
+	defer w.conn.SetInterrupt(nil)
+	end, err := sqlitex.ImmediateTransaction(w.conn)
+	if err != nil {
+		return fmt.Errorf("write the job cache: %w", err)
+	}
+	defer func() {
+		end(&err)
+		if err != nil { // what was remembered may not be in the file
+			w.forget()
+			w.conn.SetInterrupt(nil)
+			err = errors.Join(err, w.load())
+		}
+	}()
+	tx := Tx{w}
+	if err := f(&tx); err != nil {
+		return err
+	}
+	if err := tx.flush(); err != nil {
+		return fmt.Errorf("write the job cache: %w", err)
+	}
+	return nil
+}
+
+// Tx is a transaction of Update. What it is given may arrive in any order, and twice.
+type Tx struct {
+	w *Writer
+}
+
+// run binds args to a cached statement and runs it. Args are string, int64, []byte or nil.
+func (tx *Tx) run(query string, args ...any) error {
+	stmt, err := tx.w.conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	bind(stmt, args)
+	if _, err = stmt.Step(); err != nil {
+		_ = stmt.Reset() // repeats the error of Step
+		return err
+	}
+	return stmt.Reset()
+}
+
+func bind(stmt *sqlite.Stmt, args []any) {
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case nil:
+			stmt.BindNull(i + 1)
+		case string:
+			stmt.BindText(i+1, arg)
+		case int64:
+			stmt.BindInt64(i+1, arg)
+		case []byte:
+			stmt.BindBytes(i+1, arg)
+		default:
+			panic(fmt.Sprintf("bind %T", arg))
+		}
+	}
+}
+
+// PutJob stores what an event tells of a job, or adds it to what is known.
+func (tx *Tx) PutJob(job Job) error {
+	w := tx.w
+	known, seen := w.known[job.JID]
+	if seen && job.Source < known && len(job.Metadata) == 0 && len(job.Minions) == 0 && job.Announced == "" {
+		return nil
+	}
+	if !seen {
+		err := tx.writeJob(`INSERT OR IGNORE INTO jobs (jid, fun, source, stamp, load, metadata, minions, announced)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`, job)
+		if err != nil {
+			return fmt.Errorf("store job %s: %w", job.JID, err)
+		}
+		if w.conn.Changes() == 1 {
+			w.remember(job)
+			return nil
+		}
+	}
+	old, err := readJob(w.conn, job.JID)
+	if err != nil {
+		return fmt.Errorf("store job %s: %w", job.JID, err)
+	}
+	merged, changed := merge(*old, job)
+	w.remember(merged)
+	if !changed {
+		return nil
+	}
+	err = tx.writeJob(`UPDATE jobs SET fun = ?2, source = ?3, stamp = ?4, load = ?5, metadata = ?6, minions = ?7,
+		announced = ?8 WHERE jid = ?1`, merged)
+	if err != nil {
+		return fmt.Errorf("store job %s: %w", job.JID, err)
+	}
+	return nil
+}
+
+func (w *Writer) remember(job Job) {
+	if len(w.known) >= knownJobs {
+		clear(w.known)
+	}
+	w.known[job.JID] = job.Source
+}
+
+func (tx *Tx) writeJob(query string, job Job) error {
+	w := tx.w
+	var metadata, minions, announced any
+	if len(job.Metadata) > 0 {
+		metadata = []byte(job.Metadata)
+	}
+	if job.Minions != nil {
+		list := make(value.List, len(job.Minions))
+		for i, id := range job.Minions {
+			list[i] = id
+		}
+		raw, err := value.Encode(list)
+		if err != nil {
+			return err
+		}
+		minions = pack(raw, new([]byte))
+	}
+	if job.Announced != "" {
+		announced = job.Announced
+	}
+	return tx.run(query, job.JID, job.Fun, int64(job.Source), job.Stamp, pack(job.Load, &w.buf), metadata, minions, announced)
+}
+
+// merge adds what an event tells to what is known of the job. The load is that of the
+// highest source: of two announcements the last (a batch publishes one jid again and again
+// since 3008, and Salt keeps the last load), of two returns the first.
+func merge(old, event Job) (Job, bool) {
+	merged, changed := old, false
+	newer := event.Source > old.Source
+	if event.Source == old.Source {
+		if event.Source == FromNew {
+			newer = event.Stamp > old.Stamp
+		} else {
+			newer = event.Stamp < old.Stamp && event.Source != FromNothing
+		}
+	}
+	if newer {
+		merged.Fun, merged.Source, merged.Stamp, merged.Load = event.Fun, event.Source, event.Stamp, event.Load
+		changed = true
+	}
+	if len(old.Metadata) == 0 && len(event.Metadata) > 0 {
+		merged.Metadata, changed = event.Metadata, true
+	}
+	if old.Announced == "" && event.Announced != "" {
+		merged.Announced, changed = event.Announced, true
+	}
+	if more := union(old.Minions, event.Minions); len(more) != len(old.Minions) || old.Minions == nil && more != nil {
+		merged.Minions, changed = more, true
+	}
+	return merged, changed
+}
+
+// union returns a, and behind it what only b has.
+func union(a, b []string) []string {
+	if a == nil {
+		return b
+	}
+	seen := make(map[string]struct{}, len(a))
+	for _, s := range a {
+		seen[s] = struct{}{}
+	}
+	all := a[:len(a):len(a)]
+	for _, s := range b {
+		if _, ok := seen[s]; !ok {
+			all = append(all, s)
+			seen[s] = struct{}{}
+		}
+	}
+	return all
+}
+
+// PutReturn stores a minion's return to a job. Of two returns of one minion the first
+// stays, as in Salt's own cache.
+func (tx *Tx) PutReturn(jid string, r Return) error {
+	err := tx.run(`INSERT INTO returns (jid, minion, stamp, trimmed, event) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (jid, minion) DO UPDATE SET stamp = ?3, trimmed = ?4, event = ?5 WHERE ?3 < stamp`,
+		jid, r.Minion, r.Stamp, integer(r.Trimmed), pack(r.Event, &tx.w.buf))
+	if err != nil {
+		return fmt.Errorf("store the return of %s to %s: %w", r.Minion, jid, err)
+	}
+	return nil
+}
+
+func (tx *Tx) evidence(id string) *evidence {
+	e := tx.w.minions[id]
+	if e == nil {
+		e = new(evidence)
+		tx.w.minions[id] = e
+	}
+	tx.w.dirty[id] = struct{}{}
+	return e
+}
+
+// Alive notes a sign of life: stamp is its time in microseconds since 1970, by the event's tag.
+func (tx *Tx) Alive(id string, stamp int64, by string) {
+	tx.evidence(id).alive(stamp, by)
+}
+
+// Asked notes that a find_job of the given jid went to the minion: somebody waits for it.
+func (tx *Tx) Asked(id string, stamp int64, jid string) {
+	tx.evidence(id).asked(stamp, jid)
+}
+
+// Lost notes that presence events miss a minion that they had named.
+func (tx *Tx) Lost(id string, stamp int64) {
+	tx.evidence(id).listing(Lost, stamp)
+}
+
+// Present notes a presence list, whole: those it names are present, those that an earlier
+// one named and this one does not are lost.
+func (tx *Tx) Present(ids []string, stamp int64) error {
+	at, err := metaInt(tx.w.conn, "presence_at")
+	if err != nil || stamp < at {
+		return err
+	}
+	named := make(map[string]struct{}, len(ids))
+	for _, id := range ids {
+		named[id] = struct{}{}
+		if e := tx.w.minions[id]; e == nil || e.listed != Present {
+			tx.evidence(id).listing(Present, stamp)
+		}
+	}
+	for id, e := range tx.w.minions {
+		if _, ok := named[id]; !ok && e.listed == Present {
+			tx.evidence(id).listing(Lost, stamp)
+		}
+	}
+	return tx.setMeta("presence_at", stamp)
+}
+
+// Count adds n to a counter: "events", or "skipped." with a reason.
+func (tx *Tx) Count(name string, n int64) {
+	tx.w.counts[name] += n
+}
+
+// Heartbeat notes whether this process is connected to a bus, and whether that is one of a
+// master up to 2015.8.
+func (tx *Tx) Heartbeat(now time.Time, connected, old bool) error {
+	err := errors.Join(tx.setMeta("listening", integer(connected)), tx.setMeta("pid", int64(os.Getpid())))
+	if connected {
+		err = errors.Join(err, tx.setMeta("heartbeat", now.UnixMicro()), tx.setMeta("old_master", integer(old)))
+	}
+	return err
+}
+
+// integer is how SQLite keeps a bool.
+func integer(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (tx *Tx) setMeta(name string, val any) error {
+	return tx.run("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", name, val)
+}
+
+// flush writes what was gathered in memory.
+func (tx *Tx) flush() error {
+	w := tx.w
+	for id := range w.dirty {
+		e := w.minions[id]
+		err := tx.run(`INSERT OR REPLACE INTO minions
+			(id, alive_at, alive_by, asked_first, asked_last, asked_jid, listed, listed_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			id, e.aliveAt, e.aliveBy, e.askedFirst, e.askedLast, e.askedJID, int64(e.listed), e.listedAt)
+		if err != nil {
+			return err
+		}
+	}
+	clear(w.dirty)
+	for name, n := range w.counts {
+		err := tx.run("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2",
+			"count."+name, n)
+		if err != nil {
+			return err
+		}
+	}
+	clear(w.counts)
+	return nil
+}
