@@ -1,0 +1,370 @@
+package subscriber
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"time"
+
+	"gorun/event"
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+// Reasons for which an event is counted and passed over.
+var (
+	errJID    = errors.New("event without a sound jid")
+	errMinion = errors.New("event without a sound minion id")
+	errFields = errors.New("event lacks a field")
+)
+
+// applier turns events into what the cache keeps.
+type applier struct {
+	masterID string
+	// runners is set where Salt keeps the jobs of runners (runner_returns, since 2016.3).
+	runners bool
+	now     func() time.Time
+}
+
+// apply puts one message into tx. The errors of a message itself (it is to be counted and
+// passed over) are those of event and value and the three above; others are the store's.
+func (a *applier) apply(tx *jobcache.Tx, msg []byte) error {
+	ev, err := event.Decode(msg)
+	if err != nil {
+		return err
+	}
+	tag := event.ParseTag(ev.Tag)
+	switch tag.Kind {
+	case event.JobNew:
+		return a.jobNew(tx, tag, ev)
+	case event.JobPublish:
+		return a.jobPublish(tx, tag, ev)
+	case event.JobRet, event.BareJID:
+		return a.jobReturn(tx, tag, ev)
+	case event.RunNew, event.RunRet:
+		return a.runner(tx, tag, ev)
+	case event.MinionStart, event.Auth:
+		return a.alive(tx, tag, ev)
+	case event.PresenceChange, event.PresencePresent:
+		return a.presence(tx, tag, ev)
+	}
+	return nil
+}
+
+// fields are the parts of an event that the cache looks at; the rest stays packed.
+type fields struct {
+	jid, id, act          string
+	fun, user, stamp      value.Raw
+	minions, metadata     value.Raw
+	arg, ret              value.Raw
+	present, lost, result value.Raw
+	all                   []field
+}
+
+type field struct {
+	key string
+	val value.Raw
+}
+
+func scan(data value.Raw) (*fields, error) {
+	f := &fields{all: make([]field, 0, 16)}
+	err := value.Fields(data, func(key string, val value.Raw) error {
+		f.all = append(f.all, field{key, val})
+		switch key {
+		case "jid":
+			f.jid, _ = val.Text()
+		case "id":
+			f.id, _ = val.Text()
+		case "act":
+			f.act, _ = val.Text()
+		case "fun":
+			f.fun = val
+		case "user":
+			f.user = val
+		case "_stamp":
+			f.stamp = val
+		case "minions":
+			f.minions = val
+		case "metadata":
+			f.metadata = val
+		case "arg":
+			f.arg = val
+		case "return":
+			f.ret = val
+		case "present":
+			f.present = val
+		case "lost":
+			f.lost = val
+		case "result":
+			f.result = val
+		}
+		return nil
+	})
+	return f, err
+}
+
+// micros is the time of the event in microseconds since 1970; of one without a _stamp, now.
+func (a *applier) micros(f *fields) int64 {
+	if text, ok := f.stamp.Text(); ok {
+		if us, ok := parseStamp(text); ok {
+			return us
+		}
+	}
+	return a.now().UnixMicro()
+}
+
+// without packs the event again, leaving out one key.
+func (f *fields) without(key string) value.Raw {
+	n := 0
+	for _, e := range f.all {
+		if e.key != key {
+			n++
+		}
+	}
+	out := value.AppendMap(nil, n)
+	for _, e := range f.all {
+		if e.key != key {
+			out = append(value.AppendText(out, e.key), e.val...)
+		}
+	}
+	return out
+}
+
+// function is the name of the job's function; a job of several (salt '*' a.b,c.d) has a
+// list of them.
+func function(raw value.Raw) string {
+	if text, ok := raw.Text(); ok {
+		return text
+	}
+	return strings.Join(texts(raw), ",")
+}
+
+// texts reads a list of text; what is no text in it is left out.
+func texts(raw value.Raw) []string {
+	v, err := raw.Decode()
+	if err != nil {
+		return nil
+	}
+	list, ok := v.(value.List)
+	if !ok {
+		return nil
+	}
+	out := make([]string, 0, len(list))
+	for _, e := range list {
+		switch e := e.(type) {
+		case string:
+			out = append(out, e)
+		case value.Bytes:
+			out = append(out, string(e))
+		}
+	}
+	return out
+}
+
+// minionIDs reads a list of ids, without the unsound.
+func minionIDs(raw value.Raw) []string {
+	ids := texts(raw)
+	sound := ids[:0]
+	for _, id := range ids {
+		if jobcache.ValidMinion(id) {
+			sound = append(sound, id)
+		}
+	}
+	return sound
+}
+
+// jid is the tag's, or, where the tag has none (new_job), that of the data.
+func jid(tag event.Tag, f *fields) (string, error) {
+	jid := tag.JID
+	if jid == "" {
+		jid = f.jid
+	}
+	if !jobcache.ValidJID(jid) {
+		return "", errJID
+	}
+	return jid, nil
+}
+
+func (a *applier) jobNew(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	f, err := scan(ev.Data)
+	if err != nil {
+		return err
+	}
+	jid, err := jid(tag, f)
+	if err != nil {
+		return err
+	}
+	if f.fun == nil {
+		return errFields
+	}
+	ids := minionIDs(f.minions)
+	if len(tag.Syndics) > 0 { // a master below says whom it asked for a job of ours
+		return tx.PutJob(jobcache.Job{JID: jid, Minions: ids})
+	}
+	at := a.micros(f)
+	fun := function(f.fun)
+	if fun == "saltutil.find_job" {
+		for _, id := range ids {
+			tx.Asked(id, at, jid)
+		}
+	}
+	return tx.PutJob(jobcache.Job{
+		JID: jid, Fun: fun, Source: jobcache.FromNew, Stamp: at,
+		Load: f.without("minions"), Metadata: f.metadata, Minions: ids,
+	})
+}
+
+// jobPublish reads what goes to the minions: only there, since 3008, stands the metadata.
+func (a *applier) jobPublish(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	f, err := scan(ev.Data)
+	if err != nil || f.metadata == nil || len(tag.Syndics) > 0 {
+		return err
+	}
+	jid, err := jid(tag, f)
+	if err != nil {
+		return err
+	}
+	return tx.PutJob(jobcache.Job{JID: jid, Metadata: f.metadata})
+}
+
+func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	f, err := scan(ev.Data)
+	if err != nil {
+		return err
+	}
+	if f.ret == nil {
+		if tag.Kind == event.BareJID { // tells the minions once more
+			return nil
+		}
+		return errFields
+	}
+	jid, err := jid(tag, f)
+	if err != nil {
+		return err
+	}
+	id := tag.Minion
+	if id == "" {
+		id = f.id
+	}
+	if !jobcache.ValidMinion(id) {
+		return errMinion
+	}
+	at := a.micros(f)
+	tx.Alive(id, at, ev.Tag)
+	err = tx.PutReturn(jid, jobcache.Return{
+		Minion: id, Stamp: at, Event: ev.Data,
+		Trimmed: bytes.Contains(ev.Data, []byte("VALUE_TRIMMED")),
+	})
+	if err != nil {
+		return err
+	}
+	return tx.PutJob(a.fromReturn(jid, id, at, f))
+}
+
+// fromReturn makes a job of a return, for the case that nothing else announces it, as
+// salt.utils.job.store_job does. Salt matches its target against the accepted keys: a
+// minion's own id, which is all that salt-call sends, matches itself.
+func (a *applier) fromReturn(jid, id string, at int64, f *fields) jobcache.Job {
+	job := jobcache.Job{
+		JID: jid, Fun: function(f.fun), Source: jobcache.FromReturn, Stamp: at,
+		Load: f.without("return"), Metadata: f.metadata,
+	}
+	for _, e := range f.all {
+		if tgt, ok := e.val.Text(); e.key == "tgt" && ok && tgt == id {
+			job.Minions = []string{id}
+		}
+	}
+	return job
+}
+
+// runner keeps a runner's job as salt.utils.job.store_job does when it ends: target and
+// returner are the master itself, the return is the whole event, though with the _stamp
+// of its announcement (Salt fires both events with one dict).
+func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	if !a.runners || len(tag.Syndics) > 0 {
+		return nil
+	}
+	f, err := scan(ev.Data)
+	if err != nil {
+		return err
+	}
+	jid, err := jid(tag, f)
+	if err != nil {
+		return err
+	}
+	if tag.Kind == event.RunNew {
+		stamp, _ := f.stamp.Text()
+		return tx.PutJob(jobcache.Job{JID: jid, Announced: stamp})
+	}
+	if f.fun == nil || f.ret == nil {
+		return errFields
+	}
+	at := a.micros(f)
+	load := value.AppendMap(nil, 4)
+	load = append(value.AppendText(load, "fun"), f.fun...)
+	load = value.AppendText(value.AppendText(load, "tgt"), a.masterID)
+	load = value.AppendText(value.AppendText(load, "id"), a.masterID)
+	user := f.user
+	if user == nil {
+		user = value.AppendText(nil, "UNKNOWN")
+	}
+	load = append(value.AppendText(load, "user"), user...)
+	if err := tx.PutJob(jobcache.Job{
+		JID: jid, Fun: function(f.fun), Source: jobcache.FromRunner, Stamp: at, Load: load,
+	}); err != nil {
+		return err
+	}
+	return tx.PutReturn(jid, jobcache.Return{
+		Minion: a.masterID, Stamp: at, Event: ev.Data,
+		Trimmed: bytes.Contains(ev.Data, []byte("VALUE_TRIMMED")),
+	})
+}
+
+// alive takes the events by which a minion itself shows that it is there.
+func (a *applier) alive(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	f, err := scan(ev.Data)
+	if err != nil {
+		return err
+	}
+	id := tag.Minion
+	if id == "" {
+		id = f.id
+	}
+	if !jobcache.ValidMinion(id) {
+		return errMinion
+	}
+	if tag.Kind == event.Auth && (f.act != "accept" || !accepted(f.result)) {
+		return nil
+	}
+	tx.Alive(id, a.micros(f), ev.Tag)
+	return nil
+}
+
+func accepted(result value.Raw) bool {
+	if len(result) == 0 {
+		return false
+	}
+	v, err := result.Decode()
+	return err == nil && v == true
+}
+
+func (a *applier) presence(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	if len(tag.Syndics) > 0 { // of the minions of another master
+		return nil
+	}
+	f, err := scan(ev.Data)
+	if err != nil {
+		return err
+	}
+	at := a.micros(f)
+	if tag.Kind == event.PresencePresent {
+		if f.present == nil {
+			return errFields
+		}
+		return tx.Present(minionIDs(f.present), at)
+	}
+	for _, id := range minionIDs(f.lost) {
+		tx.Lost(id, at)
+	}
+	return nil
+}
