@@ -1,0 +1,175 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+// jobInstance describes a job as salt.utils.jid.format_jid_instance does: a map of
+// Function, Arguments, Target, Target-type, User, Metadata if there is any, StartTime.
+func jobInstance(job *jobcache.Job) (*value.Map, error) {
+	load, err := decodeLoad(job)
+	if err != nil {
+		return nil, err
+	}
+	start, err := jobcache.JIDTime(job.JID)
+	if err != nil {
+		return nil, err
+	}
+	m := &value.Map{Entries: make([]value.Entry, 0, 9)}
+	appendInstance(m, load)
+	m.Entries = append(m.Entries, value.Entry{Key: "StartTime", Val: start})
+	return m, nil
+}
+
+// load is the part of a job's load that its description is made of.
+type load struct {
+	fun, arg, tgt, tgtType, user value.Value
+	metadata                     value.Value
+	hasMetadata                  bool
+}
+
+func decodeLoad(job *jobcache.Job) (*load, error) {
+	l := &load{fun: "unknown-function", arg: value.List{}, tgt: "unknown-target", tgtType: "list", user: "root"}
+	var kwargs value.Value
+	err := value.Fields(job.Load, func(key string, raw value.Raw) (err error) {
+		switch key {
+		case "fun":
+			l.fun, err = raw.Decode()
+		case "arg":
+			l.arg, err = raw.Decode()
+		case "tgt":
+			l.tgt, err = raw.Decode()
+		case "tgt_type":
+			l.tgtType, err = raw.Decode()
+		case "user":
+			l.user, err = raw.Decode()
+		case "kwargs":
+			kwargs, err = raw.Decode()
+		}
+		return err
+	})
+	if err == nil && len(job.Metadata) > 0 {
+		l.hasMetadata = true
+		l.metadata, err = job.Metadata.Decode()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load of job %s: %w", job.JID, err)
+	}
+	if !l.hasMetadata {
+		l.metadata, l.hasMetadata = metadataIn(kwargs, l.arg)
+	}
+	return l, nil
+}
+
+// metadataIn finds the metadata that a job carries in its kwargs or, given on the command
+// line as metadata={…}, in its arguments.
+func metadataIn(kwargs, arg value.Value) (value.Value, bool) {
+	if m, ok := kwargs.(*value.Map); ok {
+		if metadata, ok := m.Get("metadata"); ok {
+			return metadata, true
+		}
+	}
+	args, _ := arg.(value.List)
+	for _, a := range args {
+		m, ok := a.(*value.Map)
+		if !ok {
+			continue
+		}
+		marker, _ := m.Get("__kwarg__")
+		if metadata, ok := m.Get("metadata"); ok && marker == true {
+			return metadata, true
+		}
+	}
+	return nil, false
+}
+
+func appendInstance(m *value.Map, l *load) {
+	m.Entries = append(m.Entries,
+		value.Entry{Key: "Function", Val: l.fun}, value.Entry{Key: "Arguments", Val: l.arg},
+		value.Entry{Key: "Target", Val: l.tgt}, value.Entry{Key: "Target-type", Val: l.tgtType},
+		value.Entry{Key: "User", Val: l.user})
+	if l.hasMetadata {
+		m.Entries = append(m.Entries, value.Entry{Key: "Metadata", Val: l.metadata})
+	}
+}
+
+// result is what one minion returned, as Salt's cache keeps it.
+type result struct {
+	minion string
+	data   *value.Map // return, retcode, success, out: those that came
+	out    string
+	// trimmed is set where the bus carried the return cut.
+	trimmed bool
+}
+
+// results reads all returns to a job, by minion.
+func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]result, error) {
+	var all []result
+	err := env.Cache.Returns(ctx, jid, func(r *jobcache.Return) error {
+		data, err := resultData(job, r)
+		if err != nil {
+			return fmt.Errorf("return of %s to %s: %w", r.Minion, jid, err)
+		}
+		res := result{minion: r.Minion, data: data, trimmed: r.Trimmed}
+		if out, ok := data.Get("out"); ok {
+			res.out, _ = out.(string)
+		}
+		all = append(all, res)
+		return nil
+	})
+	return all, err
+}
+
+// resultData picks from a return event what Salt's cache keeps of it
+// (salt.returners.local_cache.returner).
+func resultData(job *jobcache.Job, r *jobcache.Return) (*value.Map, error) {
+	if job != nil && job.Source == jobcache.FromRunner {
+		return runnerResult(job, r)
+	}
+	kept := [...]string{"return", "retcode", "success", "out"}
+	var raw [len(kept)]value.Raw
+	err := value.Fields(r.Event, func(key string, val value.Raw) error {
+		for i, name := range kept {
+			if key == name {
+				raw[i] = val
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := &value.Map{Entries: make([]value.Entry, 0, len(kept))}
+	for i, name := range kept {
+		if raw[i] == nil {
+			continue
+		}
+		v, err := raw[i].Decode()
+		if err != nil {
+			return nil, err
+		}
+		m.Entries = append(m.Entries, value.Entry{Key: name, Val: v})
+	}
+	return m, nil
+}
+
+// runnerResult is the return of a runner: the whole event, though with the _stamp of the
+// announcement, for Salt fires both with one dict and keeps it in between.
+func runnerResult(job *jobcache.Job, r *jobcache.Return) (*value.Map, error) {
+	v, err := r.Event.Decode()
+	if err != nil {
+		return nil, err
+	}
+	data, ok := v.(*value.Map)
+	if !ok {
+		return nil, value.ErrNotMap
+	}
+	if job.Announced != "" {
+		data.Set("_stamp", job.Announced)
+	}
+	return value.NewMap("return", data), nil
+}

@@ -1,0 +1,253 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+var (
+	paramJID       = Param{Name: "jid", Required: true}
+	paramExtSource = Param{Name: "ext_source"}
+	paramOutputter = Param{Name: "outputter"}
+	paramProgress  = Param{Name: "display_progress", Default: false}
+)
+
+var jobsListJob = &Func{
+	Name: "jobs.list_job",
+	Doc: `Show one job: what was asked of whom, and all that came back.
+
+A job that nobody has returned yet has an empty Result. A jid that is not in the
+cache is shown with an Error, and the exit status is 1.
+
+jid
+    The job's id.
+ext_source
+    Another job cache; gorun reads the master's own only.`,
+	Params: []Param{paramJID, paramExtSource, paramProgress},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		j, err := findJob(ctx, env, args[0], args[1])
+		if err != nil {
+			return nil, err
+		}
+		m, err := j.listing()
+		if err != nil {
+			return nil, err
+		}
+		m.Entries = slices.Insert(m.Entries, 0, value.Entry{Key: "jid", Val: args[0]})
+		return j.answer(ctx, env, m)
+	},
+}
+
+var jobsPrintJob = &Func{
+	Name: "jobs.print_job",
+	Doc: `Show one job as jobs.list_job does, below its jid.
+
+jid
+    The job's id.
+ext_source
+    Another job cache; gorun reads the master's own only.`,
+	Params: []Param{paramJID, paramExtSource},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		j, err := findJob(ctx, env, args[0], args[1])
+		if err != nil {
+			return nil, err
+		}
+		m, err := j.listing()
+		if err != nil {
+			return nil, err
+		}
+		return j.answer(ctx, env, value.NewMap(args[0], m))
+	},
+}
+
+var jobsLookupJID = &Func{
+	Name: "jobs.lookup_jid",
+	Doc: `Print what the minions returned to a job.
+
+The outputter that the returns name (highstate, for states) prints them. The exit
+status is 1 for a jid that is not in the cache.
+
+jid
+    The job's id.
+ext_source
+    Another job cache; gorun reads the master's own only.
+returned
+    Whether minions that returned are shown (default True).
+missing
+    Whether minions that were asked and did not return are shown (default False).`,
+	Params: []Param{
+		paramJID, paramExtSource, {Name: "returned", Default: true}, {Name: "missing", Default: false}, paramProgress,
+	},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		j, err := findJob(ctx, env, args[0], args[1])
+		if err != nil {
+			return nil, err
+		}
+		m := value.NewMap()
+		if value.Truth(args[2]) {
+			for _, r := range j.results {
+				ret, _ := r.data.Get("return")
+				m.Entries = append(m.Entries, value.Entry{Key: r.minion, Val: ret})
+			}
+		}
+		if value.Truth(args[3]) {
+			for _, id := range j.missing() {
+				m.Entries = append(m.Entries, value.Entry{Key: id, Val: "Minion did not return"})
+			}
+		}
+		a, err := j.answer(ctx, env, m)
+		if err == nil && len(j.results) > 0 {
+			a.Outputter = j.results[0].out
+		}
+		return a, err
+	},
+}
+
+var jobsExitSuccess = &Func{
+	Name: "jobs.exit_success",
+	Doc: `Tell for each minion of a job whether it returned something true.
+
+jid
+    The job's id.
+ext_source
+    Another job cache; gorun reads the master's own only.`,
+	Params: []Param{paramJID, paramExtSource},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		j, err := findJob(ctx, env, args[0], args[1])
+		if err != nil {
+			return nil, err
+		}
+		m := value.NewMap()
+		for _, id := range j.minions() {
+			m.Set(id, false)
+		}
+		for _, r := range j.results {
+			ret, ok := r.data.Get("return")
+			if truth := ok && value.Truth(ret); truth || slices.Contains(j.minions(), r.minion) {
+				m.Set(r.minion, truth)
+			}
+		}
+		return j.answer(ctx, env, m)
+	},
+}
+
+// found is a job with its returns; job is nil where its load is not known.
+type found struct {
+	jid     string
+	job     *jobcache.Job
+	results []result
+}
+
+func findJob(ctx context.Context, env *Env, jid, extSource value.Value) (*found, error) {
+	if err := localSource(env, extSource); err != nil {
+		return nil, err
+	}
+	j := &found{jid: text(jid)}
+	job, err := env.Cache.Job(ctx, j.jid)
+	switch {
+	case err == nil && job.Source != jobcache.FromNothing:
+		j.job = job
+	case err != nil && !errors.Is(err, jobcache.ErrUnknownJob):
+		return nil, err
+	}
+	j.results, err = results(ctx, env, j.job, j.jid)
+	return j, err
+}
+
+// localSource is an error unless the question is one to the master's local job cache.
+func localSource(env *Env, extSource value.Value) error {
+	for _, source := range []value.Value{env.ExtJobCache, extSource, env.MasterJobCache} {
+		if !value.Truth(source) {
+			continue
+		}
+		if name := text(source); name != "local_cache" {
+			return fmt.Errorf("job cache %s: %w", name, ErrSource)
+		}
+		return nil
+	}
+	return nil
+}
+
+// minions are those the job went to, sorted as Salt does.
+func (j *found) minions() []string {
+	if j.job == nil {
+		return nil
+	}
+	return slices.Sorted(slices.Values(j.job.Minions))
+}
+
+// missing are the minions that the job went to and that did not return.
+func (j *found) missing() []string {
+	return slices.DeleteFunc(j.minions(), func(id string) bool {
+		return slices.ContainsFunc(j.results, func(r result) bool { return r.minion == id })
+	})
+}
+
+// listing is the body of list_job: the job's description, Minions, StartTime, Result.
+func (j *found) listing() (*value.Map, error) {
+	start, err := jobcache.JIDTime(j.jid)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
+	}
+	m := value.NewMap()
+	if j.job == nil {
+		m.Set("Error", "Cannot contact returner or no job with this jid")
+	} else {
+		load, err := decodeLoad(j.job)
+		if err != nil {
+			return nil, err
+		}
+		appendInstance(m, load)
+		if ids := j.minions(); len(ids) > 0 {
+			list := make(value.List, len(ids))
+			for i, id := range ids {
+				list[i] = id
+			}
+			m.Set("Minions", list)
+		}
+	}
+	result := &value.Map{Entries: make([]value.Entry, len(j.results))}
+	for i, r := range j.results {
+		result.Entries[i] = value.Entry{Key: r.minion, Val: r.data}
+	}
+	m.Set("StartTime", start)
+	m.Set("Result", result)
+	return m, nil
+}
+
+// answer says with v what the cache does not know of the job.
+func (j *found) answer(ctx context.Context, env *Env, v value.Value) (*Answer, error) {
+	a := &Answer{Value: v}
+	if j.job == nil {
+		a.Failed = len(j.results) == 0
+		if a.Failed {
+			a.note("no job %s in the cache", j.jid)
+		}
+	}
+	for _, r := range j.results {
+		if r.trimmed {
+			a.Stale = true
+			a.note("the return of %s was too large for the bus: VALUE_TRIMMED stands for what was cut", r.minion)
+		}
+	}
+	if j.job == nil || j.job.Source == jobcache.FromNew && len(j.missing()) > 0 {
+		return a, a.age(ctx, env)
+	}
+	return a, nil
+}
+
+// age notes where no subscriber keeps the cache current.
+func (a *Answer) age(ctx context.Context, env *Env) error {
+	status, err := env.Cache.Status(ctx, env.Now)
+	if err != nil || status.Listening {
+		return err
+	}
+	a.Stale = true
+	a.Notes = append(a.Notes, notListening(status, env))
+	return nil
+}

@@ -1,0 +1,251 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+var jobsListJobs = &Func{
+	Name: "jobs.list_jobs",
+	Doc: `List all jobs in the cache. With several filters, a job must match each.
+
+ext_source
+    Another job cache; gorun reads the master's own only.
+outputter
+    The outputter for the list.
+search_metadata
+    A map: jobs whose metadata has one of its pairs.
+search_function
+    A function or a glob, several with commas or as a list.
+search_target
+    A target as it was given to salt, or a glob; several with commas or as a list.
+start_time
+    Jobs that began at that time or later, in most ways of writing a time.
+end_time
+    Jobs that began at that time or earlier.`,
+	Params: []Param{
+		paramExtSource, paramOutputter, {Name: "search_metadata"}, {Name: "search_function"}, {Name: "search_target"},
+		{Name: "start_time"}, {Name: "end_time"}, paramProgress,
+	},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		f, err := newFilter(env.Now, args[2], args[3], args[4], args[5], args[6])
+		if err != nil {
+			return nil, err
+		}
+		m := value.NewMap()
+		a, err := listJobs(ctx, env, args[0], f, func(jid string, instance *value.Map) {
+			m.Entries = append(m.Entries, value.Entry{Key: jid, Val: instance})
+		})
+		if err != nil {
+			return nil, err
+		}
+		a.Value = m
+		if value.Truth(args[1]) {
+			a.Outputter = text(args[1])
+		}
+		return a, nil
+	},
+}
+
+var jobsListJobsFilter = &Func{
+	Name: "jobs.list_jobs_filter",
+	Doc: `List the newest jobs, oldest of them first, without the find_job ones.
+
+count
+    How many.
+filter_find_job
+    Whether saltutil.find_job is left out (default True).
+ext_source
+    Another job cache; gorun reads the master's own only.
+outputter
+    The outputter for the list.`,
+	Params: []Param{
+		{Name: "count", Required: true}, {Name: "filter_find_job", Default: true}, paramExtSource, paramOutputter, paramProgress,
+	},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		count, ok := args[0].(int64)
+		if !ok || count < 0 {
+			return nil, fmt.Errorf("%w: count is %s", ErrArgument, text(args[0]))
+		}
+		var list value.List
+		a, err := listJobs(ctx, env, args[2], &filter{}, func(jid string, instance *value.Map) {
+			if fun, _ := instance.Get("Function"); value.Truth(args[1]) && fun == "saltutil.find_job" {
+				return
+			}
+			start := instance.Entries[len(instance.Entries)-1]
+			instance.Entries[len(instance.Entries)-1] = value.Entry{Key: "JID", Val: jid}
+			instance.Entries = append(instance.Entries, start)
+			list = append(list, instance)
+		})
+		if err != nil {
+			return nil, err
+		}
+		a.Value = list[max(0, len(list)-int(count)):]
+		if value.Truth(args[3]) {
+			a.Outputter = text(args[3])
+		}
+		return a, nil
+	},
+}
+
+var jobsLastRun = &Func{
+	Name: "jobs.last_run",
+	Doc: `Show the newest job that matches, as jobs.print_job does; False where none does.
+
+ext_source
+    Another job cache; gorun reads the master's own only.
+outputter
+    The outputter for the answer.
+metadata
+    A map: jobs whose metadata has one of its pairs.
+function
+    A function or a glob, several with commas or as a list.
+target
+    A target as it was given to salt, or a glob; several with commas or as a list.`,
+	Params: []Param{
+		paramExtSource, paramOutputter, {Name: "metadata"}, {Name: "function"}, {Name: "target"}, paramProgress,
+	},
+	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		if _, ok := args[2].(*value.Map); !ok && value.Truth(args[2]) {
+			return &Answer{Value: false, Failed: true, Notes: []string{"metadata must be a map"}}, nil
+		}
+		f, err := newFilter(env.Now, args[2], args[3], args[4], nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		last := ""
+		a, err := listJobs(ctx, env, args[0], f, func(jid string, _ *value.Map) { last = jid })
+		if err != nil {
+			return nil, err
+		}
+		if last == "" {
+			a.Value, a.Failed = false, true
+			return a, nil
+		}
+		printed, err := jobsPrintJob.Run(ctx, env, Args{last, args[0]})
+		if err != nil {
+			return nil, err
+		}
+		a.Value = printed.Value
+		return a, nil
+	},
+}
+
+// listJobs calls f with each job that matches, by jid. The answer has only what is to be
+// said about its age.
+func listJobs(ctx context.Context, env *Env, extSource value.Value, match *filter, f func(string, *value.Map)) (*Answer, error) {
+	if err := localSource(env, extSource); err != nil {
+		return nil, err
+	}
+	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
+		instance, err := jobInstance(job)
+		if err != nil {
+			return err
+		}
+		if match.matches(job, instance) {
+			f(job.JID, instance)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := new(Answer)
+	return a, a.age(ctx, env)
+}
+
+// filter is what list_jobs and last_run search for; the zero filter takes every job.
+type filter struct {
+	metadata           value.Value
+	functions, targets []string
+	start, end         string // bounds of the jid's first 20 digits, inclusive
+}
+
+func newFilter(now time.Time, metadata, function, target, start, end value.Value) (*filter, error) {
+	f := &filter{}
+	if value.Truth(metadata) {
+		f.metadata = metadata
+	}
+	if value.Truth(function) {
+		f.functions = splitInput(function)
+	}
+	if value.Truth(target) {
+		f.targets = splitInput(target)
+	}
+	for _, bound := range []struct {
+		name string
+		arg  value.Value
+		jid  *string
+	}{{"start_time", start, &f.start}, {"end_time", end, &f.end}} {
+		if !value.Truth(bound.arg) {
+			continue
+		}
+		t, err := parseTime(text(bound.arg), now)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrArgument, bound.name, err)
+		}
+		*bound.jid = strings.Replace(t.Format("20060102150405.000000"), ".", "", 1)
+	}
+	return f, nil
+}
+
+// matches follows salt.runners.jobs.list_jobs.
+func (f *filter) matches(job *jobcache.Job, instance *value.Map) bool {
+	when := job.JID[:20]
+	if f.start != "" && when < f.start || f.end != "" && when > f.end {
+		return false
+	}
+	if f.functions != nil {
+		fun, _ := instance.Get("Function")
+		if !anyMatches(fun, f.functions) {
+			return false
+		}
+	}
+	if f.targets != nil {
+		tgt, _ := instance.Get("Target")
+		if !anyMatches(tgt, f.targets) {
+			return false
+		}
+	}
+	return f.metadata == nil || f.hasMetadata(instance)
+}
+
+// anyMatches tells whether the name, or one of a list of names, matches one of the globs.
+func anyMatches(names value.Value, globs []string) bool {
+	list, ok := names.(value.List)
+	if !ok {
+		list = value.List{names}
+	}
+	for _, name := range list {
+		for _, glob := range globs {
+			if fnmatch(text(name), glob) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasMetadata tells whether the job's metadata has one of the pairs that are searched for.
+// Salt takes anything but a map to match nothing.
+func (f *filter) hasMetadata(instance *value.Map) bool {
+	wanted, _ := f.metadata.(*value.Map)
+	has, _ := instance.Get("Metadata")
+	metadata, ok := has.(*value.Map)
+	if wanted == nil || !ok {
+		return false
+	}
+	for _, w := range wanted.Entries {
+		for _, h := range metadata.Entries {
+			if value.Equal(w.Key, h.Key) && value.Equal(w.Val, h.Val) {
+				return true
+			}
+		}
+	}
+	return false
+}

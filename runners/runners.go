@@ -1,0 +1,94 @@
+// Package runners answers what salt-run's runners manage and jobs answer. Each function is
+// a pure question to a job cache: it prints nothing and changes nothing. What it cannot
+// know for certain it says in the answer's notes.
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+var (
+	// ErrNeedsMaster is returned when only the running master could answer or act.
+	ErrNeedsMaster = errors.New("needs the running master, which this gorun cannot ask yet")
+	// ErrStale is returned when the cache does not know the present, and the caller asked
+	// for no less.
+	ErrStale = errors.New("the job cache does not know the present state")
+	// ErrSource is returned when the answer would be in a job cache other than the master's
+	// local one.
+	ErrSource = errors.New("gorun reads the master's local job cache only")
+	// ErrArgument is returned when an argument has a value that cannot be.
+	ErrArgument = errors.New("invalid argument")
+)
+
+// Cache is what the runners ask of a job cache; jobcache.Reader documents the methods.
+type Cache interface {
+	Job(ctx context.Context, jid string) (*jobcache.Job, error)
+	Jobs(ctx context.Context, f func(*jobcache.Job) error) error
+	Returns(ctx context.Context, jid string, f func(*jobcache.Return) error) error
+	Minions(ctx context.Context) (map[string]jobcache.Minion, error)
+	Status(ctx context.Context, now time.Time) (jobcache.Status, error)
+}
+
+// Env is what a function knows besides its arguments.
+type Env struct {
+	Cache Cache
+	Now   time.Time
+	// Accepted lists the ids of the accepted keys, sorted.
+	Accepted func() ([]string, error)
+	// GatherJobTimeout and LoopInterval are Salt's settings of those names.
+	GatherJobTimeout, LoopInterval time.Duration
+	// Source is where manage.* take their answer from if the call does not say.
+	Source string
+	// ExtJobCache and MasterJobCache are Salt's settings of those names.
+	ExtJobCache, MasterJobCache string
+}
+
+// Args are a function's arguments, in the order of its Params.
+type Args []value.Value
+
+// Answer is what a function answers.
+type Answer struct {
+	Value value.Value
+	// Outputter is the one that the answer itself names, or empty.
+	Outputter string
+	// Lead is a line that Salt prints before the answer, or empty.
+	Lead string
+	// Notes are facts about the answer, one each, that belong on stderr.
+	Notes []string
+	// Stale is set where the answer may not be the present truth; Notes say why.
+	Stale bool
+	// Failed is set where the answer is a failure: an unknown jid.
+	Failed bool
+}
+
+// note adds a fact.
+func (a *Answer) note(format string, args ...any) {
+	a.Notes = append(a.Notes, fmt.Sprintf(format, args...))
+}
+
+// Func is one function of a runner.
+type Func struct {
+	// Name is the dotted name, as in jobs.list_jobs.
+	Name string
+	// Doc is its help: the first line says what it is for.
+	Doc    string
+	Params []Param
+	// Run answers. Errors are those above and those of the cache.
+	Run func(ctx context.Context, env *Env, args Args) (*Answer, error)
+}
+
+// Lookup finds a function by its dotted name.
+func Lookup(name string) (*Func, bool) {
+	for _, f := range All() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return nil, false
+}
