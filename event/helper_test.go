@@ -50,7 +50,7 @@ func read(t testing.TB, src event.Source) (bodies [][]byte, skipped []error, end
 		case errors.Is(err, event.ErrTooLarge), errors.Is(err, event.ErrMalformed):
 			skipped = append(skipped, err)
 		default:
-			if _, again := src.Next(); again != err {
+			if _, again := src.Next(); !errors.Is(again, err) {
 				t.Errorf("Next after %v gives %v", err, again)
 			}
 			return bodies, skipped, err
@@ -86,7 +86,7 @@ func bodies(t testing.TB, rec *eventtest.Recording) [][]byte {
 		return rec.Messages
 	}
 	got, skipped, end := read(t, source(t, bytes.NewReader(bytes.Join(rec.Messages, nil)), event.Config{}))
-	if len(skipped) > 0 || end != io.EOF {
+	if len(skipped) > 0 || !errors.Is(end, io.EOF) {
 		t.Fatalf("recording ends with %v, skipped %v", end, skipped)
 	}
 	return got

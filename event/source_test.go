@@ -85,7 +85,7 @@ func TestRecorded(t *testing.T) {
 			}
 			src := dial(t, t.Context(), serve(t, rec, eventtest.Options{Hangup: true, Chunk: 100}))
 			got, skipped, end := read(t, src)
-			if skipped != nil || end != io.EOF {
+			if skipped != nil || !errors.Is(end, io.EOF) {
 				t.Errorf("skipped %v, ends with %v", skipped, end)
 			}
 			if src.Form() != want.form {
@@ -118,7 +118,7 @@ func TestTCP(t *testing.T) {
 		rec := eventtest.New(form, eventtest.Frame("a", value.NewMap("k", "v"), form))
 		s := eventtest.ServeListener(t.Context(), l, rec, eventtest.Options{Hangup: true})
 		got, skipped, end := read(t, dial(t, t.Context(), event.Config{TCP: l.Addr().String()}))
-		if want := eventtest.Body("a", value.NewMap("k", "v"), form); len(got) != 1 || !bytes.Equal(got[0], want) || skipped != nil || end != io.EOF {
+		if want := eventtest.Body("a", value.NewMap("k", "v"), form); len(got) != 1 || !bytes.Equal(got[0], want) || skipped != nil || !errors.Is(end, io.EOF) {
 			t.Errorf("%v: read %q, %v, %v, want %q", form, got, skipped, end, want)
 		}
 		s.Close()

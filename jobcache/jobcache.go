@@ -28,14 +28,14 @@ var (
 type Source int
 
 const (
-	// FromNothing: something belongs to the job, its load is not known.
+	// FromNothing means that something belongs to the job whose load is not known.
 	FromNothing Source = iota
-	// FromReturn: nothing announced the job (salt-call, a schedule); Salt then takes the
+	// FromReturn means that nothing announced the job (salt-call, a schedule); Salt then takes the
 	// first return for the load (salt.utils.job.store_job).
 	FromReturn
-	// FromRunner: the return of a runner on the master itself.
+	// FromRunner is the return of a runner on the master itself.
 	FromRunner
-	// FromNew: the announcement of the job.
+	// FromNew is the announcement of the job.
 	FromNew
 )
 

@@ -10,11 +10,11 @@ import (
 type Listing int
 
 const (
-	// Unlisted: no presence list has named the minion yet.
+	// Unlisted means that no presence list has named the minion yet.
 	Unlisted Listing = iota
-	// Present: the newest list names it.
+	// Present means that the newest list names it.
 	Present
-	// Lost: a list once named it, and it is gone from the newest.
+	// Lost means that a list once named it, and it is gone from the newest.
 	Lost
 )
 
@@ -38,11 +38,11 @@ type Minion struct {
 type State int
 
 const (
-	// Unknown: nothing is known of the minion.
+	// Unknown means that nothing is known of the minion.
 	Unknown State = iota
-	// Up: its newest sign is one of life.
+	// Up means that its newest sign is one of life.
 	Up
-	// Down: its newest sign is one of absence.
+	// Down means that its newest sign is one of absence.
 	Down
 )
 

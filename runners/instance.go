@@ -10,8 +10,8 @@ import (
 
 // jobInstance describes a job as salt.utils.jid.format_jid_instance does: a map of
 // Function, Arguments, Target, Target-type, User, Metadata if there is any, StartTime.
-func jobInstance(job *jobcache.Job) (*value.Map, error) {
-	load, err := decodeLoad(job)
+func jobInstance(env *Env, job *jobcache.Job) (*value.Map, error) {
+	load, err := decodeLoad(env, job)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ type load struct {
 	hasMetadata                  bool
 }
 
-func decodeLoad(job *jobcache.Job) (*load, error) {
+func decodeLoad(env *Env, job *jobcache.Job) (*load, error) {
 	l := &load{fun: "unknown-function", arg: value.List{}, tgt: "unknown-target", tgtType: "list", user: "root"}
 	var kwargs value.Value
 	err := value.Fields(job.Load, func(key string, raw value.Raw) (err error) {
@@ -59,7 +59,9 @@ func decodeLoad(job *jobcache.Job) (*load, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load of job %s: %w", job.JID, err)
 	}
-	if !l.hasMetadata {
+	if env.OldMaster { // Salt knew no metadata
+		l.hasMetadata = false
+	} else if !l.hasMetadata {
 		l.metadata, l.hasMetadata = metadataIn(kwargs, l.arg)
 	}
 	return l, nil
@@ -110,7 +112,7 @@ type result struct {
 func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]result, error) {
 	var all []result
 	err := env.Cache.Returns(ctx, jid, func(r *jobcache.Return) error {
-		data, err := resultData(job, r)
+		data, err := resultData(env, job, r)
 		if err != nil {
 			return fmt.Errorf("return of %s to %s: %w", r.Minion, jid, err)
 		}
@@ -126,12 +128,15 @@ func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]re
 
 // resultData picks from a return event what Salt's cache keeps of it
 // (salt.returners.local_cache.returner).
-func resultData(job *jobcache.Job, r *jobcache.Return) (*value.Map, error) {
+func resultData(env *Env, job *jobcache.Job, r *jobcache.Return) (*value.Map, error) {
 	if job != nil && job.Source == jobcache.FromRunner {
 		return runnerResult(job, r)
 	}
-	kept := [...]string{"return", "retcode", "success", "out"}
-	var raw [len(kept)]value.Raw
+	kept := []string{"return", "retcode", "success", "out"}
+	if env.OldMaster {
+		kept = []string{"return", "out"}
+	}
+	raw := make([]value.Raw, len(kept))
 	err := value.Fields(r.Event, func(key string, val value.Raw) error {
 		for i, name := range kept {
 			if key == name {

@@ -30,6 +30,7 @@ ext_source
     Another job cache; gorun reads the master's own only.`,
 	Params: []Param{paramJID, paramExtSource, paramProgress},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		env.progress(args[2], "Querying returner: local_cache")
 		j, err := findJob(ctx, env, args[0], args[1])
 		if err != nil {
 			return nil, err
@@ -84,9 +85,13 @@ missing
 		paramJID, paramExtSource, {Name: "returned", Default: true}, {Name: "missing", Default: false}, paramProgress,
 	},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		env.progress(args[4], "Querying returner: local_cache")
 		j, err := findJob(ctx, env, args[0], args[1])
 		if err != nil {
 			return nil, err
+		}
+		for _, r := range j.results {
+			env.progress(args[4], "%s", r.minion)
 		}
 		m := value.NewMap()
 		if value.Truth(args[2]) {
@@ -101,8 +106,8 @@ missing
 			}
 		}
 		a, err := j.answer(ctx, env, m)
-		if err == nil && len(j.results) > 0 {
-			a.Outputter = j.results[0].out
+		if err == nil {
+			a.Outputter = j.outputter()
 		}
 		return a, err
 	},
@@ -138,6 +143,7 @@ ext_source
 
 // found is a job with its returns; job is nil where its load is not known.
 type found struct {
+	env     *Env
 	jid     string
 	job     *jobcache.Job
 	results []result
@@ -147,7 +153,7 @@ func findJob(ctx context.Context, env *Env, jid, extSource value.Value) (*found,
 	if err := localSource(env, extSource); err != nil {
 		return nil, err
 	}
-	j := &found{jid: text(jid)}
+	j := &found{env: env, jid: text(jid)}
 	job, err := env.Cache.Job(ctx, j.jid)
 	switch {
 	case err == nil && job.Source != jobcache.FromNothing:
@@ -173,10 +179,13 @@ func localSource(env *Env, extSource value.Value) error {
 	return nil
 }
 
-// minions are those the job went to, sorted as Salt does.
+// minions are those the job went to, sorted, as Salt does since 2015.8.
 func (j *found) minions() []string {
 	if j.job == nil {
 		return nil
+	}
+	if j.env.OldMaster {
+		return slices.Clone(j.job.Minions)
 	}
 	return slices.Sorted(slices.Values(j.job.Minions))
 }
@@ -186,6 +195,16 @@ func (j *found) missing() []string {
 	return slices.DeleteFunc(j.minions(), func(id string) bool {
 		return slices.ContainsFunc(j.results, func(r result) bool { return r.minion == id })
 	})
+}
+
+// outputter is the one that the first return names; up to 2015.8, that any names.
+func (j *found) outputter() string {
+	for _, r := range j.results {
+		if r.out != "" || !j.env.OldMaster {
+			return r.out
+		}
+	}
+	return ""
 }
 
 // listing is the body of list_job: the job's description, Minions, StartTime, Result.
@@ -198,7 +217,7 @@ func (j *found) listing() (*value.Map, error) {
 	if j.job == nil {
 		m.Set("Error", "Cannot contact returner or no job with this jid")
 	} else {
-		load, err := decodeLoad(j.job)
+		load, err := decodeLoad(j.env, j.job)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,8 @@ import (
 	"gorun/value"
 )
 
+const queryingJobs = "Querying returner local_cache for jobs."
+
 var jobsListJobs = &Func{
 	Name: "jobs.list_jobs",
 	Doc: `List all jobs in the cache. With several filters, a job must match each.
@@ -37,6 +39,7 @@ end_time
 		if err != nil {
 			return nil, err
 		}
+		env.progress(args[7], queryingJobs)
 		m := value.NewMap()
 		a, err := listJobs(ctx, env, args[0], f, func(jid string, instance *value.Map) {
 			m.Entries = append(m.Entries, value.Entry{Key: jid, Val: instance})
@@ -72,6 +75,7 @@ outputter
 		if !ok || count < 0 {
 			return nil, fmt.Errorf("%w: count is %s", ErrArgument, text(args[0]))
 		}
+		env.progress(args[4], queryingJobs)
 		var list value.List
 		a, err := listJobs(ctx, env, args[2], &filter{}, func(jid string, instance *value.Map) {
 			if fun, _ := instance.Get("Function"); value.Truth(args[1]) && fun == "saltutil.find_job" {
@@ -118,6 +122,7 @@ target
 		if err != nil {
 			return nil, err
 		}
+		env.progress(args[5], queryingJobs)
 		last := ""
 		a, err := listJobs(ctx, env, args[0], f, func(jid string, _ *value.Map) { last = jid })
 		if err != nil {
@@ -143,7 +148,7 @@ func listJobs(ctx context.Context, env *Env, extSource value.Value, match *filte
 		return nil, err
 	}
 	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
-		instance, err := jobInstance(job)
+		instance, err := jobInstance(env, job)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ var manageUp = &Func{
 		if err != nil {
 			return nil, err
 		}
-		a.Value = s.up
+		a.Value = s.up.answer(env)
 		return a, nil
 	},
 }
@@ -63,7 +63,7 @@ removekeys
 		if err != nil {
 			return nil, err
 		}
-		a.Value = s.down
+		a.Value = s.down.answer(env)
 		return a, nil
 	},
 }
@@ -82,7 +82,7 @@ output
 		if err != nil {
 			return nil, err
 		}
-		a.Value = value.NewMap("up", s.up, "down", s.down)
+		a.Value = value.NewMap("up", value.List(s.up), "down", value.List(s.down))
 		return a, nil
 	},
 }
@@ -93,7 +93,21 @@ type statusArgs struct {
 
 // upDown are ids, sorted.
 type upDown struct {
-	up, down value.List
+	up, down idList
+}
+
+type idList value.List
+
+// answer is the list; salt-run up to 2015.8 prints each id in a line of its own.
+func (ids idList) answer(env *Env) value.Value {
+	if !env.OldMaster {
+		return value.List(ids)
+	}
+	var lines []string
+	for _, id := range ids {
+		lines = append(lines, text(id))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // status judges the accepted minions that the target names by the evidence in the cache.
@@ -130,7 +144,7 @@ func status(ctx context.Context, env *Env, args statusArgs) (*upDown, *Answer, e
 	if len(matched) == 0 {
 		a.Lead = "No minions matched the target. No command was sent, no jid was assigned."
 	}
-	s := &upDown{value.List{}, value.List{}}
+	s := &upDown{idList{}, idList{}}
 	var unknown, old []string
 	for _, id := range matched {
 		m := minions[id]

@@ -45,8 +45,20 @@ type Env struct {
 	GatherJobTimeout, LoopInterval time.Duration
 	// Source is where manage.* take their answer from if the call does not say.
 	Source string
+	// Progress, where set, is told what Salt fires as progress events
+	// (display_progress=True).
+	Progress func(message string)
+	// OldMaster is set for a master up to 2015.8, whose own salt-run answers differently.
+	OldMaster bool
 	// ExtJobCache and MasterJobCache are Salt's settings of those names.
 	ExtJobCache, MasterJobCache string
+}
+
+// progress tells a step, if the call asks for that.
+func (env *Env) progress(wanted value.Value, format string, args ...any) {
+	if value.Truth(wanted) && env.Progress != nil {
+		env.Progress(fmt.Sprintf(format, args...))
+	}
 }
 
 // Args are a function's arguments, in the order of its Params.

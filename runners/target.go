@@ -23,10 +23,7 @@ func matchTarget(ids []string, tgt value.Value, tgtType string) ([]string, error
 	case "pcre":
 		// Salt matches from the start of the id. A pattern that does not compile matches none.
 		re, err := regexp.Compile(`^(?:` + text(tgt) + `)`)
-		if err != nil {
-			return nil, nil
-		}
-		match = re.MatchString
+		match = func(id string) bool { return err == nil && re.MatchString(id) }
 	case "grain", "grain_pcre", "pillar", "pillar_exact", "pillar_pcre", "compound", "compound_pillar_exact",
 		"nodegroup", "ipcidr", "range", "node", "cloud", "data":
 		return nil, fmt.Errorf("tgt_type=%s: %w", tgtType, ErrNeedsMaster)

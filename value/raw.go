@@ -114,10 +114,10 @@ func Fields(data []byte, f func(key string, val Raw) error) error {
 	if len(data) == 0 {
 		return ErrTruncated
 	}
-	n, off := 0, 1
+	var n, off int
 	switch code := data[0]; {
 	case msgpcode.IsFixedMap(code):
-		n = 2 * int(code&msgpcode.FixedMapMask)
+		n, off = 2*int(code&msgpcode.FixedMapMask), 1
 	case code == msgpcode.Map16, code == msgpcode.Map32:
 		var err error
 		if off, _, n, err = header(data, 1, code); err != nil {

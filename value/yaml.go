@@ -80,15 +80,15 @@ func parseYAML(r io.Reader) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(r)
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
 		return nil, err
 	}
-	switch err := dec.Decode(&second); err {
-	case io.EOF:
+	switch err := dec.Decode(&second); {
+	case errors.Is(err, io.EOF):
 		return &doc, nil
-	case nil:
+	case err == nil:
 		return nil, errors.New("a second document")
 	default:
 		return nil, err

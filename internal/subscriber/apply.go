@@ -299,6 +299,9 @@ func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 	if f.fun == nil || f.ret == nil {
 		return errFields
 	}
+	if !strings.HasPrefix(function(f.fun), "runner.") { // one that could not be run: not kept
+		return nil
+	}
 	at := a.micros(f)
 	load := value.AppendMap(nil, 4)
 	load = append(value.AppendText(load, "fun"), f.fun...)

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+// program is one call of gorun.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// execute puts the line in order, for urfave/cli stops at the first argument and salt-run
+// does not, and runs it.
+func (p *program) execute(ctx context.Context, args []string) error {
+	app := p.app()
+	line, err := arrange(args, app)
+	if err != nil {
+		return err
+	}
+	return app.RunContext(ctx, append([]string{"gorun"}, line...))
+}
+
+const usageText = `gorun [options] <runner>.<function> [arguments]
+gorun [options] subscribe`
+
+const description = `A dotted word is a function of a runner, as salt-run has it; a bare word is
+gorun's own command. Options may stand before and after the arguments.
+
+Exit status: 0 done; 1 the answer is a failure (an unknown jid); 2 called
+wrongly, or no such function; 3 no true answer could be had, or the one that
+was given may not be the present truth: stderr says why.`
+
+func (p *program) app() *cli.App {
+	cli.HelpFlag = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show this help"}
+	return &cli.App{
+		Name:            "gorun",
+		Usage:           "salt-run's manage and jobs, in milliseconds",
+		UsageText:       usageText,
+		Description:     description,
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Reader:          p.stdin,
+		Writer:          p.stdout,
+		ErrWriter:       p.stderr,
+		Flags:           flags,
+		Action:          p.runFunction,
+		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand()},
+		// Errors are reported in one place, and nothing but run ends the process.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		},
+	}
+}
+
+// version is set by the linker in a release.
+var version = "0.1.0-dev"
+
+// versionText tells the version, the commit and the Go release that gorun is made of.
+func versionText() string {
+	commit, goVersion := "unknown", "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		goVersion = info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return fmt.Sprintf("gorun %s (commit %s, %s)", version, commit, goVersion)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"gorun/internal/master"
+	"gorun/jobcache"
+	"gorun/output"
+	"gorun/value"
+)
+
+// storePath is where the job cache of the configured master lies.
+func storePath(conf *master.Config) string {
+	return filepath.Join(conf.CacheDir, "gorun", jobcache.File)
+}
+
+// logger writes to stderr, one line a fact.
+func (p *program) logger(level string) *slog.Logger {
+	levels := map[string]slog.Level{
+		"all": slog.LevelDebug, "garbage": slog.LevelDebug, "trace": slog.LevelDebug, "debug": slog.LevelDebug,
+		"profile": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "error": slog.LevelError,
+		"critical": slog.LevelError + 1, "quiet": slog.LevelError + 100,
+	}
+	at, ok := levels[strings.ToLower(level)]
+	if !ok {
+		at = slog.LevelWarn
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: at}))
+}
+
+// load reads the master's configuration and tells what is odd in it.
+func (p *program) load(c *cli.Context, log *slog.Logger) (*master.Config, error) {
+	conf, err := master.Load(c.String("config-dir"))
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range conf.Notices {
+		log.Log(c.Context, n.Level, n.Text)
+	}
+	return conf, nil
+}
+
+// outputOptions weighs the options against the configuration, as salt.output does.
+func (p *program) outputOptions(c *cli.Context, conf *master.Config, log *slog.Logger) (*output.Options, error) {
+	_, hasIndent := conf.Get("output_indent")
+	tabularFormat, _ := conf.StateTabular.(string)
+	o := &output.Options{
+		Color:              p.color(c, conf),
+		StripColors:        conf.StripColors,
+		HasIndent:          hasIndent,
+		Indent:             conf.OutputIndent,
+		NestedIndent:       conf.NestedIndent,
+		StateOutput:        conf.StateOutput,
+		StateVerbose:       conf.StateVerbose,
+		StateOutputDiff:    conf.StateOutputDiff,
+		StateOutputProfile: conf.StateOutputProfile,
+		StateOutputPct:     conf.StateOutputPct,
+		StateCompressIDs:   conf.StateCompressIDs,
+		StateTabular:       value.Truth(conf.StateTabular),
+		StateTabularFormat: tabularFormat,
+		StateOutputExclude: words(conf.StateOutputExclude),
+		StateOutputTerse:   words(conf.StateOutputTerse),
+		Log:                log,
+	}
+	if text := c.String("out-indent"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%w: --out-indent is no number: %s", errUsage, text)
+		}
+		o.HasIndent, o.Indent = true, n
+	}
+	if text := c.String("state-output"); text != "" {
+		o.StateOutput = text
+	}
+	if text := c.String("state-verbose"); text != "" {
+		o.StateVerbose = strings.EqualFold(text, "true")
+	}
+	theme, err := colorTheme(conf.ColorTheme)
+	if err != nil {
+		log.Warn("color_theme cannot be used", "error", err)
+	}
+	o.ColorTheme = theme
+	return o, nil
+}
+
+// words makes a list of a setting that is text with commas or a list.
+func words(v value.Value) []string {
+	var out []string
+	switch v := v.(type) {
+	case string:
+		for _, w := range strings.Split(v, ",") {
+			out = append(out, strings.TrimSpace(w))
+		}
+	case value.List:
+		for _, e := range v {
+			out = append(out, fmt.Sprint(e))
+		}
+	}
+	return out
+}
+
+// colorTheme reads the file that the setting of that name points to: colours and the
+// parameters of their escape sequences.
+func colorTheme(path string) (map[string]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := value.FromYAML(data)
+	if err != nil {
+		return nil, err
+	}
+	m, ok := v.(*value.Map)
+	if !ok {
+		return nil, value.ErrNotMap
+	}
+	theme := make(map[string]string, m.Len())
+	for _, e := range m.Entries {
+		theme[fmt.Sprint(e.Key)] = fmt.Sprint(e.Val)
+	}
+	return theme, nil
+}
+
+// color decides as salt.output.get_printout does; NO_COLOR is taken for --no-color.
+func (p *program) color(c *cli.Context, conf *master.Config) bool {
+	switch {
+	case c.Bool("force-color"):
+		return true
+	case c.Bool("no-color"), os.Getenv("NO_COLOR") != "":
+		return false
+	case conf.Color != nil:
+		return value.Truth(conf.Color)
+	}
+	f, ok := p.stdout.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorun/jobcache"
+	"gorun/runners"
+)
+
+// The exit statuses, as --help lists them.
+const (
+	exitDone    = 0
+	exitFailed  = 1 // the answer is a failure
+	exitUsage   = 2 // called wrongly
+	exitNoTruth = 3 // no true answer could be had
+)
+
+var (
+	// errUsage is returned when the command line makes no sense.
+	errUsage = errors.New("called wrongly")
+	// errFailed is returned when an answer was given that is a failure.
+	errFailed = errors.New("the answer is a failure")
+	// errStale is returned when an answer was given that may not be the present truth.
+	errStale = errors.New("the answer may not be current")
+)
+
+// report turns an error into lines on stderr and an exit status: the only place that does.
+func (p *program) report(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errFailed): // all has been said
+		return exitFailed
+	case errors.Is(err, errStale):
+		return exitNoTruth
+	case errors.Is(err, context.Canceled):
+		p.say("interrupted")
+		return exitNoTruth
+	}
+	p.say("%v", err)
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			p.say("hint: %s", h.text)
+		}
+	}
+	if errors.Is(err, errUsage) || errors.Is(err, runners.ErrArgument) {
+		return exitUsage
+	}
+	return exitNoTruth
+}
+
+var hints = []struct {
+	err  error
+	text string
+}{
+	{errUsage, "gorun --help lists the options, gorun -d the functions"},
+	{jobcache.ErrNoStore, "start the subscriber, which fills the cache: gorun subscribe"},
+	{jobcache.ErrLocked, "one subscriber is enough for a master"},
+	{runners.ErrNeedsMaster, "salt-run can do it"},
+	{runners.ErrSource, "salt-run can read other job caches"},
+}
+
+// say writes one line to stderr. An error there has nowhere to be told.
+func (p *program) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.stderr, "gorun: "+format+"\n", args...)
+}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"gorun/internal/master"
+	"gorun/jobcache"
+	"gorun/output"
+	"gorun/runners"
+	"gorun/value"
+)
+
+// runFunction answers `gorun module.function args…`.
+func (p *program) runFunction(c *cli.Context) (err error) {
+	switch {
+	case c.Bool("version"):
+		_, err := fmt.Fprintln(p.stdout, versionText())
+		return err
+	case c.Bool("doc"):
+		return p.printDocs(c)
+	}
+	args, err := p.arguments(c)
+	if err != nil {
+		return err
+	}
+	q, err := p.newQuestion(c)
+	if err != nil {
+		return err
+	}
+	defer closing(q.out, &err)
+	f, ok := runners.Lookup(args[0])
+	if !ok {
+		return q.unknownFunction(args[0])
+	}
+	bound, err := q.bind(f, args[1:])
+	if err != nil {
+		return err
+	}
+	answer, err := q.ask(c.Context, f, bound)
+	if err != nil {
+		return err
+	}
+	return q.show(answer)
+}
+
+// arguments are those of the command line, and with --args-stdin those on stdin.
+func (p *program) arguments(c *cli.Context) ([]string, error) {
+	args := c.Args().Slice()
+	if c.Bool("args-stdin") {
+		more, err := readLines(p.stdin)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, more...)
+	}
+	if len(args) == 0 {
+		return nil, fmt.Errorf("%w: no function named", errUsage)
+	}
+	return args, nil
+}
+
+// question is a call of a function: what is asked of which master, and how and where it
+// is to be answered.
+type question struct {
+	*program
+	cli     *cli.Context
+	conf    *master.Config
+	options *output.Options
+	out     io.WriteCloser
+}
+
+func (p *program) newQuestion(c *cli.Context) (*question, error) {
+	log := p.logger(c.String("log-level"))
+	conf, err := p.load(c, log)
+	if err != nil {
+		return nil, err
+	}
+	options, err := p.outputOptions(c, conf, log)
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.openOutput(c)
+	if err != nil {
+		return nil, err
+	}
+	return &question{p, c, conf, options, out}, nil
+}
+
+// print writes a value with an outputter.
+func (q *question) print(outputter string, v value.Value) error {
+	if err := output.Print(q.out, outputter, v, q.options); err != nil {
+		return fmt.Errorf("print the answer: %w", err)
+	}
+	return nil
+}
+
+// show prints an answer, and what is to be said about it.
+func (q *question) show(answer *runners.Answer) error {
+	if answer.Lead != "" {
+		if _, err := fmt.Fprintln(q.stdout, answer.Lead); err != nil {
+			return fmt.Errorf("print the answer: %w", err)
+		}
+	}
+	if !q.cli.Bool("quiet") {
+		if err := q.print(q.outputter(answer), answer.Value); err != nil {
+			return err
+		}
+	}
+	for _, note := range answer.Notes {
+		q.say("%s", note)
+	}
+	switch {
+	case answer.Failed:
+		return errFailed
+	case answer.Stale:
+		return errStale
+	}
+	return nil
+}
+
+// bind reads the arguments of a call. What does not fit is answered on stdout as salt-run
+// does it, with gorun's own help.
+func (q *question) bind(f *runners.Func, args []string) (runners.Args, error) {
+	positional, kwargs := parseInput(args, strings.Split(q.cli.String("no-parse"), ","))
+	bound, err := runners.Bind(f.Name, f.Params, positional, kwargs)
+	var call *runners.CallError
+	var keyword *runners.KeywordError
+	switch {
+	case errors.As(err, &call):
+		said := fmt.Sprintf("\nPassed invalid arguments: %s\n\nUsage:\n\n%s", call.Problem, indented(f.Doc))
+		if err := q.print("", said); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	case errors.As(err, &keyword):
+		if err := printDoc(q.out, func(g *runners.Func) bool { return strings.HasPrefix(g.Name, f.Name) }); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return bound, err
+}
+
+// outputter chooses as salt.output.get_printout does: --out or the setting output before
+// what the answer names, but highstate is left to the answers that name it themselves.
+func (q *question) outputter(answer *runners.Answer) string {
+	wanted := q.cli.String("out")
+	if wanted == "" {
+		wanted = q.conf.Output
+	}
+	if wanted == "" || wanted == "highstate" && answer.Outputter != "" {
+		return answer.Outputter
+	}
+	return wanted
+}
+
+// ask opens the job cache and puts the question to it.
+func (q *question) ask(ctx context.Context, f *runners.Func, args runners.Args) (a *runners.Answer, err error) {
+	reader, err := jobcache.OpenReader(storePath(q.conf))
+	if err != nil {
+		return nil, err
+	}
+	defer closing(reader, &err)
+	now := time.Now()
+	status, err := reader.Status(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	return f.Run(ctx, &runners.Env{
+		Cache:            reader,
+		Now:              now,
+		OldMaster:        status.OldMaster,
+		Progress:         q.progress,
+		Accepted:         q.conf.AcceptedKeys,
+		GatherJobTimeout: q.conf.GatherJobTimeout,
+		LoopInterval:     q.conf.LoopInterval,
+		Source:           q.conf.Gorun.Source,
+		ExtJobCache:      q.conf.ExtJobCache,
+		MasterJobCache:   q.conf.MasterJobCache,
+	}, args)
+}
+
+// progress prints a progress event as salt.client.mixins.print_async_event does. It is not
+// the answer: what cannot be written here shows when that is.
+func (q *question) progress(message string) {
+	stamp := time.Now().UTC().Format("2006-01-02T15:04:05.000000-07:00")
+	_ = q.print("", value.NewMap(
+		"suffix", "progress", "event", value.NewMap("message", message, "_stamp", stamp)))
+}
+
+// closing joins the error of closing to what a function returns.
+func closing(c io.Closer, err *error) {
+	*err = errors.Join(*err, c.Close())
+}
+
+// openOutput is stdout, or the file that --out-file names.
+func (p *program) openOutput(c *cli.Context) (io.WriteCloser, error) {
+	name := c.String("out-file")
+	if name == "" {
+		return keepOpen{p.stdout}, nil
+	}
+	mode := os.O_TRUNC
+	if c.Bool("out-file-append") {
+		mode = os.O_APPEND
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|mode, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--out-file: %w", err)
+	}
+	return f, nil
+}
+
+type keepOpen struct{ io.Writer }
+
+func (keepOpen) Close() error { return nil }
+
+func readLines(r io.Reader) ([]string, error) {
+	var lines []string
+	scanner := bufio.NewScanner(r)
+	scanner.Buffer(nil, 1<<24)
+	for scanner.Scan() {
+		lines = append(lines, scanner.Text())
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("--args-stdin: %w", err)
+	}
+	return lines, nil
+}
+
+// unknownFunction answers for a name that is no function here: as salt-run does on stdout,
+// with what was perhaps meant on stderr.
+func (q *question) unknownFunction(name string) error {
+	module, _, dotted := strings.Cut(name, ".")
+	switch {
+	case !dotted && slices.ContainsFunc(runners.All(), inModule(name)):
+		return printDoc(q.out, inModule(name))
+	case dotted && !slices.ContainsFunc(runners.All(), inModule(module)), salts[name]:
+		return fmt.Errorf("%s: %w", name, runners.ErrNeedsMaster)
+	}
+	if err := q.print("", fmt.Sprintf("'%s' is not available.", name)); err != nil {
+		return err
+	}
+	if near := nearest(name); near != "" {
+		return fmt.Errorf("%w: no function %s; perhaps %s", errUsage, name, near)
+	}
+	return fmt.Errorf("%w: no function %s", errUsage, name)
+}
+
+// salts are the functions of salt-run's jobs and manage that gorun does not have yet.
+var salts = map[string]bool{
+	"jobs.active": true, "jobs.master": true, "manage.alived": true, "manage.allowed": true, "manage.bootstrap": true,
+	"manage.bootstrap_psexec": true, "manage.joined": true, "manage.key_regen": true, "manage.list_not_state": true,
+	"manage.list_state": true, "manage.not_alived": true, "manage.not_allowed": true, "manage.not_joined": true,
+	"manage.not_present": true, "manage.not_reaped": true, "manage.present": true, "manage.reaped": true,
+	"manage.road_warrior_ping": true, "manage.safe_accept": true, "manage.versions": true,
+}
+
+func inModule(module string) func(*runners.Func) bool {
+	return func(f *runners.Func) bool { return strings.HasPrefix(f.Name, module+".") }
+}
+
+// nearest names the functions that a mistyped name may have meant.
+func nearest(name string) string {
+	var near []string
+	for _, f := range runners.All() {
+		if distance(f.Name, name) <= 3 {
+			near = append(near, f.Name)
+		}
+	}
+	return strings.Join(near, " or ")
+}
+
+// distance is how many letters are to be put in, taken out or changed between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,24 @@
+// Command gorun answers what salt-run's runners manage and jobs answer, from a local job
+// cache that its subscriber keeps current from the Salt master's event bus.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program: stdout carries the answer alone, everything else is stderr.
+// It returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
+	return p.report(p.execute(ctx, args))
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"gorun/event"
+	"gorun/event/eventtest"
+	"gorun/internal/subscriber"
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gorun": main})
+}
+
+// The command line, specified in scripts: stdout, stderr and status.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SALT_CONFIG_DIR", "")
+			env.Setenv("NO_COLOR", "")
+			return makeMaster(env.WorkDir)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": playBus, "hold": hold, "status": status},
+		// Makes the scripts' wanted output anew: go test ./cmd/gorun -run Scripts with
+		// GORUN_UPDATE_SCRIPTS=1.
+		UpdateScripts: os.Getenv("GORUN_UPDATE_SCRIPTS") != "",
+	})
+}
+
+// makeMaster configures a master below root, with three accepted minions.
+func makeMaster(root string) error {
+	keys := filepath.Join(root, "etc/pki/master/minions")
+	if err := os.MkdirAll(keys, 0o755); err != nil {
+		return err
+	}
+	for _, id := range []string{"m1", "m2", "m3"} {
+		if err := os.WriteFile(filepath.Join(keys, id), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	conf := fmt.Sprintf("root_dir: %[1]s\npki_dir: %[1]s/etc/pki/master\ncachedir: %[1]s/cache\nid: lab_master\n", root)
+	return os.WriteFile(filepath.Join(root, "etc/master"), []byte(conf), 0o644)
+}
+
+// playBus plays a YAML list of [tag, data] on a real socket to a subscriber, which ends
+// when it has stored them. A data's _stamp of "now" is now.
+func playBus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: bus file")
+	}
+	v, err := value.FromYAML([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	var frames [][]byte
+	for _, e := range v.(value.List) {
+		pair := e.(value.List)
+		data := pair[1].(*value.Map)
+		if stamp, _ := data.Get("_stamp"); stamp == "now" {
+			data.Set("_stamp", time.Now().UTC().Format("2006-01-02T15:04:05.000000"))
+		}
+		frames = append(frames, eventtest.Frame(pair[0].(string), data, event.FormStream))
+	}
+	ts.Check(feed(storeOf(ts), frames))
+}
+
+func feed(store string, frames [][]byte) error {
+	dir, err := os.MkdirTemp("", "gorun-") // short, as the path of a socket must be
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	path := filepath.Join(dir, "pub.ipc")
+	server, err := eventtest.Serve(ctx, path, eventtest.New(event.FormStream, frames...), eventtest.Options{})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- subscriber.Run(ctx, subscriber.Config{
+			Bus: event.Config{Path: path}, Store: store, MasterID: "lab_master", RunnerReturns: true,
+			Log: slog.New(slog.DiscardHandler),
+		})
+	}()
+	for {
+		n, err := stored(store)
+		if err != nil {
+			return err
+		}
+		if n >= int64(len(frames)) {
+			stop()
+			return <-ended
+		}
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// stored counts the events in the cache.
+func stored(path string) (int64, error) {
+	r, err := jobcache.OpenReader(path)
+	if errors.Is(err, jobcache.ErrNoStore) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	s, err := r.Status(context.Background(), time.Now())
+	return s.Events, errors.Join(err, r.Close())
+}
+
+// hold takes the job cache as a subscriber does, until the script ends.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: hold")
+	}
+	w, err := jobcache.OpenWriter(storeOf(ts))
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(w.Close()) })
+}
+
+func storeOf(ts *testscript.TestScript) string {
+	return filepath.Join(ts.Getenv("WORK"), "cache/gorun", jobcache.File)
+}
+
+// status runs gorun and compares its exit status: status 3 gorun manage.up.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status n command args…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit interface{ ExitCode() int }
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit status %d, wanted %s", got, args[0])
+	}
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"gorun/event"
+	"gorun/internal/subscriber"
+)
+
+func (p *program) subscribeCommand() *cli.Command {
+	return &cli.Command{
+		Name:   "subscribe",
+		Usage:  "keep the job cache current from the master's event bus, until SIGTERM",
+		Action: p.runSubscribe,
+	}
+}
+
+func (p *program) runSubscribe(c *cli.Context) error {
+	log := p.logger(c.String("log-level"))
+	conf, err := p.load(c, log)
+	if err != nil {
+		return err
+	}
+	socket := conf.EventSocket()
+	return subscriber.Run(c.Context, subscriber.Config{
+		Bus:           event.Config{Path: socket.Path, TCP: socket.TCP, Transport: conf.Gorun.Transport, Log: log},
+		Store:         storePath(conf),
+		MasterID:      conf.ID(),
+		RunnerReturns: conf.RunnerReturns,
+		Log:           log,
+		Ready:         func() { p.say("following the bus at %s into %s", socket, storePath(conf)) },
+	})
+}
