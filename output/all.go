@@ -1,0 +1,45 @@
+package output
+
+// An Outputter is one entry of the table of outputters.
+type Outputter struct {
+	Name string
+	Help string // one line
+	// Dropped is the Salt release since which it is gone from Salt, where nested is
+	// printed in its stead; empty for those that Salt 3008 has.
+	Dropped string
+	print   printer
+}
+
+// outputters is the table of all of them: those of Salt 3008, then those that gorun
+// keeps for the sake of older ones.
+var outputters = []Outputter{
+	{Name: "nested", Help: "an indented outline, keys in order (the default)", print: printNested},
+	{Name: "highstate", Help: "the states of a run and their summary", print: printHighstate},
+	{Name: "json", Help: "JSON, laid out by --out-indent", print: printJSON},
+	{Name: "yaml", Help: "YAML in block style, laid out by --out-indent", print: printYAML},
+	{Name: "pprint", Help: "Python's pretty-printed form", print: printPprint},
+	{Name: "raw", Help: "Python's plain form, in one line", print: printRaw},
+	{Name: "txt", Help: "one \"key: line\" for each line of each value (also: text)", print: printTxt},
+	{Name: "key", Help: "minion keys by status, as salt-key lists them", print: printKey},
+	{Name: "table", Help: "each list as a table, one row an element", print: printTable},
+	{Name: "no_return", Help: "minions that did not return, in red", print: printNoReturn},
+
+	{Name: "newline_values_only", Help: "values without their keys, one a line", Dropped: "3008", print: printNewlineValues},
+	{Name: "profile", Help: "states and how long each took, as a table", Dropped: "3008", print: printProfile},
+	{Name: "virt_query", Help: "the answer of virt.query", Dropped: "3008", print: printVirtQuery},
+	{Name: "overstatestage", Help: "the stages of an overstate", Dropped: "3008", print: printOverstate},
+	{Name: "quiet", Help: "nothing", Dropped: "3008", print: printQuiet},
+	{Name: "compact", Help: "highstate, of states that changed or failed", Dropped: "2015.5", print: printCompact},
+}
+
+// All returns every outputter, in the order of their table.
+func All() []Outputter { return append([]Outputter(nil), outputters...) }
+
+// Names returns the names of all outputters.
+func Names() []string {
+	names := make([]string, len(outputters))
+	for i, out := range outputters {
+		names[i] = out.Name
+	}
+	return names
+}

@@ -1,0 +1,6 @@
+package output
+
+import "gorun/value"
+
+// printQuiet follows salt.output.no_out_quiet: nothing.
+func printQuiet(*writer, value.Value, *Options) error { return nil }
