@@ -18,6 +18,7 @@ const (
 	JobStart    // salt/job/<jid>/start/<id>, since 3008 and only if asked for
 	JobProgress // salt/job/<jid>/prog/<id>/<number of the state>
 	JobRet      // salt/job/<jid>/ret/<id>
+	JobFailed   // salt/job/<jid>/sub/<id>/error/<function>: one state of a return failed
 	JobError    // salt/job/<jid>/error: the master refused to publish
 	BareJID     // <jid>: a return if the data has "return", else the "minions" of a new job
 
@@ -37,7 +38,7 @@ const (
 
 var kindNames = [...]string{
 	Other: "other", JobNew: "job new", JobPublish: "job publish", JobStart: "job start",
-	JobProgress: "job progress", JobRet: "job return", JobError: "job error",
+	JobProgress: "job progress", JobRet: "job return", JobFailed: "job failed state", JobError: "job error",
 	BareJID: "bare jid", RunNew: "run new", RunRet: "run return", Batch: "batch",
 	MinionStart: "minion start", MinionPing: "minion ping", MinionRefresh: "minion refresh",
 	Auth: "auth", Key: "key",
@@ -145,13 +146,16 @@ func parseJob(rest string) Tag {
 		kind = JobError
 	case "ret":
 		kind = JobRet
+	case "sub":
+		kind = JobFailed
+		minion, _, _ = strings.Cut(minion, "/error/")
 	case "start":
 		kind = JobStart
 	case "prog":
 		kind = JobProgress
 		minion, _, _ = strings.Cut(minion, "/")
 	}
-	ofMinion := slices.Contains([]Kind{JobRet, JobStart, JobProgress}, kind)
+	ofMinion := slices.Contains([]Kind{JobRet, JobFailed, JobStart, JobProgress}, kind)
 	if kind == Other || ofMinion != (minion != "") {
 		return Tag{}
 	}

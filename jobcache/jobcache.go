@@ -71,6 +71,15 @@ type Return struct {
 	Trimmed bool
 }
 
+// Failure is a failed state of a return, of which the master tells by an event of its own
+// (salt.utils.event.fire_ret_load). Salt's cache keeps that event's _stamp in the state.
+type Failure struct {
+	Minion string
+	// Run is the state's __run_num__.
+	Run   int64
+	Stamp string
+}
+
 // Status says what the cache knows, and from when.
 type Status struct {
 	// Listening is set while a subscriber runs and is connected to the bus.

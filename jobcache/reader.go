@@ -185,6 +185,14 @@ func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error)
 	}, jid)
 }
 
+// Failures calls f with each state that failed in a job.
+func (r *Reader) Failures(ctx context.Context, jid string, f func(Failure)) error {
+	return r.each(ctx, "SELECT minion, run, stamp FROM failures WHERE jid = ?", func(stmt *sqlite.Stmt) error {
+		f(Failure{Minion: stmt.ColumnText(0), Run: stmt.ColumnInt64(1), Stamp: stmt.ColumnText(2)})
+		return nil
+	}, jid)
+}
+
 // each calls f with every row of a query.
 func (r *Reader) each(ctx context.Context, query string, f func(*sqlite.Stmt) error, args ...any) error {
 	defer r.until(ctx)()

@@ -47,6 +47,15 @@ CREATE TABLE returns (
 	PRIMARY KEY (jid, minion)
 ) WITHOUT ROWID;
 
+-- States that failed, as the master tells of each by itself behind the return.
+CREATE TABLE failures (
+	jid    TEXT NOT NULL,
+	minion TEXT NOT NULL,
+	run    INTEGER NOT NULL,    -- __run_num__
+	stamp  TEXT NOT NULL,       -- _stamp of the event
+	PRIMARY KEY (jid, minion, run)
+) WITHOUT ROWID;
+
 -- The newest signs of each minion; times in microseconds since 1970, 0 for none.
 CREATE TABLE minions (
 	id          TEXT PRIMARY KEY,

@@ -262,6 +262,15 @@ func (tx *Tx) PutReturn(jid string, r Return) error {
 	return nil
 }
 
+// PutFailure stores that a state of a return failed.
+func (tx *Tx) PutFailure(jid string, f Failure) error {
+	err := tx.run("INSERT OR IGNORE INTO failures (jid, minion, run, stamp) VALUES (?, ?, ?, ?)", jid, f.Minion, f.Run, f.Stamp)
+	if err != nil {
+		return fmt.Errorf("store a failure of %s in %s: %w", f.Minion, jid, err)
+	}
+	return nil
+}
+
 func (tx *Tx) evidence(id string) *evidence {
 	e := tx.w.minions[id]
 	if e == nil {

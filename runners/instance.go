@@ -3,6 +3,7 @@ package runners
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"gorun/jobcache"
 	"gorun/value"
@@ -104,6 +105,8 @@ type result struct {
 	minion string
 	data   *value.Map // return, retcode, success, out: those that came
 	out    string
+	// retcode and user are the return event's, nil where it has none.
+	retcode, user value.Value
 	// trimmed is set where the bus carried the return cut.
 	trimmed bool
 }
@@ -120,10 +123,73 @@ func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]re
 		if out, ok := data.Get("out"); ok {
 			res.out, _ = out.(string)
 		}
+		res.retcode, res.user = ofReturn(r)
 		all = append(all, res)
 		return nil
 	})
+	if err == nil && job != nil && (job.Fun == "state.sls" || job.Fun == "state.highstate") {
+		err = markFailures(ctx, env, job, all)
+	}
 	return all, err
+}
+
+// markFailures gives the states of failed returns what Salt's cache has in them besides
+// what the minion sent: salt.utils.event.fire_ret_load tells of each failed state by an
+// event, and leaves that event's fields in the return before it is stored.
+func markFailures(ctx context.Context, env *Env, job *jobcache.Job, all []result) error {
+	stamps := make(map[jobcache.Failure]string)
+	err := env.Cache.Failures(ctx, job.JID, func(f jobcache.Failure) {
+		stamps[jobcache.Failure{Minion: f.Minion, Run: f.Run}] = f.Stamp
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		ret, _ := r.data.Get("return")
+		if states, ok := ret.(*value.Map); ok && value.Truth(r.retcode) {
+			for _, s := range states.Entries {
+				if state, ok := s.Val.(*value.Map); ok {
+					state.Set("retcode", r.retcode)
+					run, _ := state.Get("__run_num__")
+					n, _ := run.(int64)
+					markFailure(state, job, r, text(s.Key), stamps[jobcache.Failure{Minion: r.minion, Run: n}])
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func markFailure(state *value.Map, job *jobcache.Job, r result, id, stamp string) {
+	if result, _ := state.Get("result"); result != false {
+		return
+	}
+	parts := strings.Split(id, "_|-")
+	if stamp != "" {
+		state.Set("_stamp", stamp)
+	}
+	state.Set("jid", job.JID)
+	state.Set("id", r.minion)
+	state.Set("success", false)
+	state.Set("return", "Error: "+parts[0]+"."+parts[len(parts)-1])
+	state.Set("fun", job.Fun)
+	if r.user != nil {
+		state.Set("user", r.user)
+	}
+}
+
+// ofReturn reads the return code, and who started the job, which a return says since 3008.
+func ofReturn(r *jobcache.Return) (retcode, user value.Value) {
+	_ = value.Fields(r.Event, func(key string, val value.Raw) (err error) { // read before
+		switch key {
+		case "retcode":
+			retcode, err = val.Decode()
+		case "user":
+			user, err = val.Decode()
+		}
+		return err
+	})
+	return retcode, user
 }
 
 // resultData picks from a return event what Salt's cache keeps of it

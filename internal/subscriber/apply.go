@@ -41,6 +41,8 @@ func (a *applier) apply(tx *jobcache.Tx, msg []byte) error {
 		return a.jobPublish(tx, tag, ev)
 	case event.JobRet, event.BareJID:
 		return a.jobReturn(tx, tag, ev)
+	case event.JobFailed:
+		return a.jobFailed(tx, tag, ev)
 	case event.RunNew, event.RunRet:
 		return a.runner(tx, tag, ev)
 	case event.MinionStart, event.Auth:
@@ -58,6 +60,7 @@ type fields struct {
 	minions, metadata     value.Raw
 	arg, ret              value.Raw
 	present, lost, result value.Raw
+	run                   value.Raw
 	all                   []field
 }
 
@@ -97,6 +100,8 @@ func scan(data value.Raw) (*fields, error) {
 			f.lost = val
 		case "result":
 			f.result = val
+		case "__run_num__":
+			f.run = val
 		}
 		return nil
 	})
@@ -259,6 +264,31 @@ func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) erro
 		return err
 	}
 	return tx.PutJob(a.fromReturn(jid, id, at, f))
+}
+
+// jobFailed keeps when the master told of a failed state.
+func (a *applier) jobFailed(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+	f, err := scan(ev.Data)
+	if err != nil {
+		return err
+	}
+	jid, err := jid(tag, f)
+	if err != nil {
+		return err
+	}
+	if !jobcache.ValidMinion(tag.Minion) {
+		return errMinion
+	}
+	run, err := f.run.Decode()
+	if err != nil {
+		return errFields
+	}
+	n, ok := run.(int64)
+	stamp, stamped := f.stamp.Text()
+	if !ok || !stamped {
+		return errFields
+	}
+	return tx.PutFailure(jid, jobcache.Failure{Minion: tag.Minion, Run: n, Stamp: stamp})
 }
 
 // fromReturn makes a job of a return, for the case that nothing else announces it, as

@@ -67,6 +67,10 @@ func dump(t *testing.T, path string) string {
 			return err
 		}
 		fmt.Fprintf(&b, " minions %v\n", slices.Sorted(slices.Values(whole.Minions)))
+		err = r.Failures(ctx, job.JID, func(f jobcache.Failure) { fmt.Fprintf(&b, " failure %+v\n", f) })
+		if err != nil {
+			return err
+		}
 		return r.Returns(ctx, job.JID, func(ret *jobcache.Return) error {
 			fmt.Fprintf(&b, " return %s at %d trimmed %v %x\n", ret.Minion, ret.Stamp, ret.Trimmed, ret.Event)
 			return nil
@@ -133,6 +137,7 @@ func TestOrder(t *testing.T) {
 		ret("20261122073834441258", "m2", 11, "return", true, "tgt", "m2", "tgt_type", "glob", "arg", value.List{}),
 		body("salt/run/"+run+"/new", "jid", run, "fun", "runner.manage.up", "user", "root", "fun_args", value.List{}, "_stamp", stamp(12)),
 		body("salt/run/"+run+"/ret", "jid", run, "fun", "runner.manage.up", "user", "root", "return", value.List{"m1"}, "success", true, "_stamp", stamp(13)),
+		body("salt/job/"+jid1+"/sub/m2/error/state.sls", "jid", jid1, "id", "m2", "__run_num__", int64(3), "_stamp", stamp(14)),
 		body("salt/minion/m3/start", "id", "m3", "_stamp", stamp(14)),
 		newJob("20261122073840000000", "saltutil.find_job", 15, "m3"),
 		body("salt/auth", "id", "m4", "act", "accept", "result", true, "_stamp", stamp(16)),
@@ -142,7 +147,7 @@ func TestOrder(t *testing.T) {
 	want := store(t, t.TempDir(), events)
 	for _, sign := range []string{
 		"job " + jid1 + " test.ping source 3", "[m1 m2 m3 m9]", "job " + run + " runner.manage.up source 2",
-		"return lab_master", "announced \"" + stamp(12), "minion m3 alive 1970-01-01 00:16:40.000014 +0000 UTC salt/minion/m3/start, down",
+		"return lab_master", "failure {Minion:m2 Run:3", "announced \"" + stamp(12), "minion m3 alive 1970-01-01 00:16:40.000014 +0000 UTC salt/minion/m3/start, down",
 		"minion m4 alive", "minion m6 alive 0001-01-01 00:00:00 +0000 UTC , down",
 	} {
 		if !strings.Contains(want, sign) {
