@@ -1,0 +1,46 @@
+# make build, make run and make test need nothing but Go; make conformance needs Python 3
+# and a package index as well.
+GO ?= go
+GOLANGCI_VERSION := v2.13.1
+BIN := bin/gorun
+FUZZTIME ?= 10s
+
+export CGO_ENABLED ?= 0
+
+.PHONY: build run test race lint fuzz bench conformance record
+
+build: ## a static binary in bin/
+	$(GO) build -trimpath -o $(BIN) ./cmd/gorun
+
+run: build ## the main job, on this machine's master or on a recorded one
+	$(GO) run ./internal/demo -gorun $(BIN)
+
+test: ## all tests, with the race detector where there is a C compiler
+	@if command -v cc >/dev/null 2>&1; then \
+		CGO_ENABLED=1 $(GO) test -race ./...; \
+	else \
+		$(GO) test ./...; \
+	fi
+
+lint: ## gofmt, go vet and golangci-lint, which holds the directions of import
+	$(GO) vet ./...
+	@command -v $$($(GO) env GOPATH)/bin/golangci-lint >/dev/null 2>&1 || \
+		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	$$($(GO) env GOPATH)/bin/golangci-lint run ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md
+	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md
+
+conformance: ## live masters: salt-run and gorun side by side
+	$(GO) test -tags conformance -run Live -v -timeout 50m ./internal/conformance
+
+record: ## record another version: make record VERSION=3008.3
+	$(GO) run ./internal/record -version $(VERSION) -out testdata/recordings/$(VERSION)
