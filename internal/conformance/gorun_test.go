@@ -1,0 +1,214 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds how long a test waits for what must come.
+const patience = 30 * time.Second
+
+// A gorun is the built program on one master's configuration.
+type gorun struct {
+	binary, config string
+}
+
+// build makes the program once for a test.
+func build(t *testing.T) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "gorun")
+	out, err := exec.Command("go", "build", "-o", binary, "gorun/cmd/gorun").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// run asks gorun; a status other than 0 is no error.
+func (g gorun) run(t *testing.T, args ...string) (stdout, stderr []byte) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := g.command(t.Context(), args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("gorun %s: %v", strings.Join(args, " "), err)
+	}
+	return out.Bytes(), errs.Bytes()
+}
+
+func (g gorun) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, g.binary, append([]string{"-c", g.config}, args...)...)
+	cmd.Env = append(os.Environ(), "TZ=UTC", "LC_ALL=C.UTF-8") // as the lab has it
+	return cmd
+}
+
+// subscribe runs the subscriber until the test ends, which it must do in good order.
+func (g gorun) subscribe(t *testing.T) {
+	t.Helper()
+	var errs bytes.Buffer
+	cmd := g.command(context.Background(), "subscribe")
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("gorun subscribe: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Errorf("gorun subscribe: %v\n%s", err, errs.String())
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("gorun subscribe, told to end: %v\n%s", err, errs.String())
+		}
+		if t.Failed() && errs.Len() > 0 {
+			t.Logf("gorun subscribe wrote:\n%s", errs.String())
+		}
+	})
+	until(t, "the subscriber listens", func() bool { return g.status(t).Listening })
+}
+
+// status is what gorun tells about its cache.
+type status struct {
+	Listening bool
+	Events    int            // messages of the bus that are in the cache
+	Skipped   map[string]int // those that could not be read, by reason
+}
+
+// status is zero as long as there is no cache.
+func (g gorun) status(t *testing.T) (s status) {
+	t.Helper()
+	out, _ := g.run(t, "--out=json", "-l", "quiet", "cache", "info")
+	if len(out) == 0 {
+		return s
+	}
+	if err := json.Unmarshal(out, &s); err != nil {
+		t.Fatalf("gorun cache info: %v\n%s", err, out)
+	}
+	return s
+}
+
+// until waits for what must come to be.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
+
+// A tally counts comparisons.
+type tally struct {
+	compared, equal int
+	waiting         map[string]int // by function: those that gorun does not have yet
+}
+
+// compare asks gorun what salt-run was asked and compares the bytes.
+func (n *tally) compare(t *testing.T, g gorun, args []string, want []byte) {
+	t.Helper()
+	got, stderr := g.ask(t, args)
+	n.judge(t, args, got, stderr, want)
+}
+
+// ask asks gorun what salt-run was asked: manage's functions from the cache, where
+// salt-run publishes a ping.
+func (g gorun) ask(t *testing.T, args []string) (stdout, stderr []byte) {
+	t.Helper()
+	if strings.HasPrefix(args[0], "manage.") {
+		args = append(args[:len(args):len(args)], "source=cache")
+	}
+	return g.run(t, args...)
+}
+
+func (n *tally) judge(t *testing.T, args []string, got, stderr, want []byte) {
+	t.Helper()
+	n.compared++
+	if bytes.Equal(got, want) || sameData(args, got, want) {
+		n.equal++
+		return
+	}
+	t.Errorf("%s\n%s\tstderr: %s", strings.Join(args, " "), firstDifference(got, want), stderr)
+}
+
+// report prints what the roadmap of the project goes by.
+func (n *tally) report(t *testing.T) {
+	t.Helper()
+	if n.compared == 0 {
+		t.Error("nothing was compared")
+	}
+	fmt.Printf("%s: %d compared, %d equal\n", t.Name(), n.compared, n.equal)
+	for name, count := range n.waiting {
+		fmt.Printf("%s: %d of %s not asked: gorun has it not yet\n", t.Name(), count, name)
+	}
+}
+
+// sameData compares answers that list jobs or minions in the order in which Salt has
+// found them in a folder, which is no order at all: JSON by what it says, highstate
+// by its blocks, one a minion.
+func sameData(args []string, got, want []byte) bool {
+	for _, arg := range args {
+		if arg != "--out=json" && arg != "outputter=json" {
+			continue
+		}
+		g, gerr := canonical(got)
+		w, werr := canonical(want)
+		return gerr == nil && werr == nil && bytes.Equal(g, w)
+	}
+	return bytes.Contains(want, []byte("\nSummary for ")) && slices.Equal(blocks(got), blocks(want))
+}
+
+var minionLine = regexp.MustCompile(`(?m)^[^\s-].*:$`)
+
+// blocks cuts an answer before each line that names a minion, and puts the pieces
+// into order.
+func blocks(answer []byte) []string {
+	text, from := strings.TrimRight(string(answer), "\n"), 0
+	var cut []string
+	for _, at := range minionLine.FindAllStringIndex(text, -1) {
+		cut = append(cut, strings.TrimRight(text[from:at[0]], "\n"))
+		from = at[0]
+	}
+	cut = append(cut, text[from:])
+	slices.Sort(cut)
+	return cut
+}
+
+// canonical writes JSON again, with the keys of objects in order.
+func canonical(data []byte) ([]byte, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+// firstDifference shows the first line that differs.
+func firstDifference(got, want []byte) string {
+	g, w := bytes.SplitAfter(got, []byte("\n")), bytes.SplitAfter(want, []byte("\n"))
+	for i := range max(len(g), len(w)) {
+		var gl, wl []byte
+		if i < len(g) {
+			gl = g[i]
+		}
+		if i < len(w) {
+			wl = w[i]
+		}
+		if !bytes.Equal(gl, wl) {
+			return fmt.Sprintf("\tline %d\n\t gorun: %.200q\n\t salt:  %.200q\n", i+1, gl, wl)
+		}
+	}
+	return "" // not reached: they differ
+}

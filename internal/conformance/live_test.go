@@ -1,0 +1,199 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"testing"
+	"time"
+
+	"gorun/internal/saltlab"
+	"gorun/internal/saltlab/scenario"
+	"gorun/runners"
+)
+
+// TestLive plays the scenario on a real master of each generation, with a subscriber
+// that follows it, and compares the answers of gorun and salt-run.
+func TestLive(t *testing.T) {
+	binary := build(t)
+	for _, version := range []string{"3008.3", "3006.26", "2019.2.8"} {
+		t.Run(version, func(t *testing.T) { live(t, binary, version) })
+	}
+}
+
+func live(t *testing.T, binary, version string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	lab, err := saltlab.Start(ctx, saltlab.Options{Version: version, Config: scenario.Config(), Files: scenario.Files()})
+	if errors.Is(err, saltlab.ErrNoPython) && !saltlab.AtLeast(version, "3000") {
+		fmt.Printf("%s: NOT DONE: %v\n", t.Name(), err)
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lab.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	capture, err := lab.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &liveTest{
+		T: t, gorun: gorun{binary: binary, config: lab.ConfigDir()}, tally: tally{waiting: map[string]int{}},
+		day: &scenario.Day{Lab: lab, Capture: capture, Log: slog.New(slog.DiscardHandler)},
+	}
+	l.subscribe(t)
+	for _, part := range []func(context.Context) error{l.day.Minions, l.day.Jobs, l.day.Runners, l.day.Deaths} {
+		if err := part(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.manage(ctx)
+	l.jobs(ctx)
+	l.minionReturns(ctx)
+	l.masterReturns(ctx)
+	l.report(t)
+}
+
+// A liveTest is a scenario that gorun follows.
+type liveTest struct {
+	*testing.T
+	gorun
+	tally
+	day *scenario.Day
+}
+
+// salt is an answer of a real salt-run.
+func (l *liveTest) salt(run func(context.Context, ...string) (saltlab.Answer, error), ctx context.Context, args []string) []byte {
+	l.Helper()
+	a, err := run(ctx, args...)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return a.Stdout
+}
+
+var runEnded = regexp.MustCompile(`salt/run/(\d{20})/ret\n\n`)
+
+// caughtUp waits until gorun knows the last run of a runner that the bus has told.
+func (l *liveTest) caughtUp(ctx context.Context) {
+	l.Helper()
+	if err := l.day.Capture.WaitForRuns(ctx); err != nil {
+		l.Fatal(err)
+	}
+	runs := runEnded.FindAllSubmatch(l.day.Capture.Bytes(), -1)
+	if len(runs) == 0 {
+		l.Fatal("no runner has ended")
+	}
+	l.knows(string(runs[len(runs)-1][1]))
+}
+
+// knows waits until gorun has a return for a job.
+func (l *liveTest) knows(jid string) {
+	l.Helper()
+	until(l.T, "gorun knows "+jid, func() bool {
+		out, _ := l.run(l.T, "jobs.lookup_jid", jid)
+		return len(out) > 0
+	})
+}
+
+// manage compares who is up and who is down: salt-run's pings are what gorun has to
+// learn it from.
+func (l *liveTest) manage(ctx context.Context) {
+	l.Helper()
+	for _, args := range scenario.ManageQuestions() {
+		want := l.salt(l.day.Lab.SaltRun, ctx, args)
+		l.caughtUp(ctx)
+		l.compare(l.T, l.gorun, args, want)
+	}
+}
+
+// jobs compares all that is asked about jobs. For the lists gorun goes first: each
+// question to salt-run is a run of a runner, which the bus tells to gorun.
+func (l *liveTest) jobs(ctx context.Context) {
+	type answer struct{ stdout, stderr []byte }
+	lists := l.day.ListQuestions()
+	got := make([]answer, len(lists))
+	for i, args := range lists {
+		got[i].stdout, got[i].stderr = l.ask(l.T, args)
+	}
+	var jids []string
+	for i, args := range lists {
+		want := l.salt(l.day.Lab.Ask, ctx, args)
+		if i == 0 {
+			jids = scenario.ListedJIDs(want)
+		}
+		l.judge(l.T, args, got[i].stdout, got[i].stderr, want)
+	}
+	for _, args := range l.day.JobQuestions(jids) {
+		if _, known := runners.Lookup(args[0]); !known && later[args[0]] {
+			l.waiting[args[0]]++
+			continue
+		}
+		l.compare(l.T, l.gorun, args, l.salt(l.day.Lab.Ask, ctx, args))
+	}
+}
+
+// minionReturns starts the minion again that was killed.
+func (l *liveTest) minionReturns(ctx context.Context) {
+	if err := l.day.Lab.StartDaemon(ctx, scenario.Doomed); err != nil {
+		l.Fatal(err)
+	}
+	if err := l.day.Lab.Answering(ctx, scenario.Doomed); err != nil {
+		l.Fatal(err)
+	}
+	l.manage(ctx)
+}
+
+// masterReturns kills the master and starts it again; the subscriber has to find it.
+func (l *liveTest) masterReturns(ctx context.Context) {
+	l.day.Lab.Kill(saltlab.Master)
+	if err := l.day.Lab.StartDaemon(ctx, saltlab.Master); err != nil {
+		l.Fatal(err)
+	}
+	capture, err := l.day.Lab.Capture()
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.day.Capture = capture
+	defer capture.Close()
+	if err := l.day.Lab.Answering(ctx, scenario.Second, scenario.Doomed); err != nil {
+		l.Fatal(err)
+	}
+	// Until the subscriber is back, what happens passes it by.
+	until(l.T, "the subscriber is back", func() bool {
+		jid := l.ping(ctx, scenario.Second)
+		out, _ := l.run(l.T, "jobs.lookup_jid", jid)
+		return len(out) > 0
+	})
+	// One job of two functions: the bus has lists where others have texts.
+	jid := l.ping(ctx, scenario.Second, "test.ping,test.arg", ",x")
+	l.knows(jid)
+	for _, fun := range []string{"jobs.list_job", "jobs.lookup_jid"} {
+		l.compare(l.T, l.gorun, []string{fun, jid}, l.salt(l.day.Lab.Ask, ctx, []string{fun, jid}))
+	}
+	l.manage(ctx)
+}
+
+// ping runs a job, test.ping if none is named, and returns its jid.
+func (l *liveTest) ping(ctx context.Context, tgt string, fun ...string) string {
+	l.Helper()
+	if len(fun) == 0 {
+		fun = []string{"test.ping"}
+	}
+	jid, err := l.day.Salt(ctx, "", append([]string{tgt}, fun...)...)
+	if err != nil {
+		l.Fatal(err)
+	}
+	if jid == "" {
+		l.Fatal("salt told no jid")
+	}
+	return jid
+}

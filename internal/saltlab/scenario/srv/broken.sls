@@ -1,0 +1,3 @@
+first:
+  test.succeed_without_changes: []
+  - not: yaml for Salt

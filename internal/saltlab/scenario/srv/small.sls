@@ -1,0 +1,2 @@
+one thing:
+  test.succeed_with_changes: []
