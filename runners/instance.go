@@ -23,7 +23,19 @@ func jobInstance(env *Env, job *jobcache.Job) (*value.Map, error) {
 	m := &value.Map{Entries: make([]value.Entry, 0, 9)}
 	appendInstance(m, load)
 	m.Entries = append(m.Entries, value.Entry{Key: "StartTime", Val: start})
-	return m, nil
+	return m, env.addEndTime(m, job.JID)
+}
+
+// addEndTime adds EndTime where Salt keeps one.
+func (env *Env) addEndTime(m *value.Map, jid string) error {
+	if !env.EndTimes || env.Kept == nil {
+		return nil
+	}
+	end, err := env.Kept.EndTime(jid)
+	if err == nil && end != "" {
+		m.Entries = append(m.Entries, value.Entry{Key: "EndTime", Val: end})
+	}
+	return err
 }
 
 // load is the part of a job's load that its description is made of.
@@ -115,7 +127,7 @@ type result struct {
 func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]result, error) {
 	var all []result
 	err := env.Cache.Returns(ctx, jid, func(r *jobcache.Return) error {
-		data, err := resultData(env, job, r)
+		r, data, err := wholeResult(env, job, jid, r)
 		if err != nil {
 			return fmt.Errorf("return of %s to %s: %w", r.Minion, jid, err)
 		}
@@ -131,6 +143,23 @@ func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]re
 		err = markFailures(ctx, env, job, all)
 	}
 	return all, err
+}
+
+// wholeResult is what a minion returned; of a return that the bus carried cut, what Salt's
+// own cache has.
+func wholeResult(env *Env, job *jobcache.Job, jid string, r *jobcache.Return) (*jobcache.Return, *value.Map, error) {
+	if r.Trimmed && env.Kept != nil {
+		kept, err := env.Kept.Return(jid, r.Minion)
+		if err != nil {
+			return r, nil, err
+		}
+		if kept != nil {
+			data, err := resultData(env, nil, kept)
+			return kept, data, err
+		}
+	}
+	data, err := resultData(env, job, r)
+	return r, data, err
 }
 
 // markFailures gives the states of failed returns what Salt's cache has in them besides

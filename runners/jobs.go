@@ -117,15 +117,27 @@ var jobsExitSuccess = &Func{
 	Name: "jobs.exit_success",
 	Doc: `Tell for each minion of a job whether it returned something true.
 
+A minion that has not returned is False.
+
 jid
     The job's id.
 ext_source
-    Another job cache; gorun reads the master's own only.`,
-	Params: []Param{paramJID, paramExtSource},
+    Another job cache; gorun reads the master's own only.
+strict
+    Ask for more than truth: a retcode of zero, success, and no state whose result is
+    False. What a function returns is then of no account: nothing at all may be right.`,
+	Params: []Param{paramJID, paramExtSource, {Name: "strict", Default: false, KeywordOnly: true}},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
 		j, err := findJob(ctx, env, args[0], args[1])
 		if err != nil {
 			return nil, err
+		}
+		if value.Truth(args[2]) {
+			m, err := j.strictSuccess(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return j.answer(ctx, env, m)
 		}
 		m := value.NewMap()
 		for _, id := range j.minions() {
@@ -236,7 +248,7 @@ func (j *found) listing() (*value.Map, error) {
 	}
 	m.Set("StartTime", start)
 	m.Set("Result", result)
-	return m, nil
+	return m, j.env.addEndTime(m, j.jid)
 }
 
 // answer says with v what the cache does not know of the job.

@@ -31,16 +31,33 @@ type Cache interface {
 	Job(ctx context.Context, jid string) (*jobcache.Job, error)
 	Jobs(ctx context.Context, f func(*jobcache.Job) error) error
 	Returns(ctx context.Context, jid string, f func(*jobcache.Return) error) error
+	Failures(ctx context.Context, jid string, f func(jobcache.Failure)) error
 	Minions(ctx context.Context) (map[string]jobcache.Minion, error)
 	Status(ctx context.Context, now time.Time) (jobcache.Status, error)
+}
+
+// Kept is what Salt's own job cache has beyond what the bus carries; jobcache.SaltCache
+// documents the methods.
+type Kept interface {
+	Return(jid, minion string) (*jobcache.Return, error)
+	EndTime(jid string) (string, error)
 }
 
 // Env is what a function knows besides its arguments.
 type Env struct {
 	Cache Cache
-	Now   time.Time
+	// Kept is Salt's own job cache, nil where it cannot be read.
+	Kept Kept
+	// EndTimes is set where Salt keeps the time of a job's end (job_cache_store_endtime).
+	EndTimes bool
+	Now      time.Time
 	// Accepted lists the ids of the accepted keys, sorted.
 	Accepted func() ([]string, error)
+	// Presence tells which minions are connected.
+	Presence Presence
+	// Running lists the runners at work on the master, as maps of fun, jid, user, fun_args
+	// and pid.
+	Running func() ([]*value.Map, error)
 	// GatherJobTimeout and LoopInterval are Salt's settings of those names.
 	GatherJobTimeout, LoopInterval time.Duration
 	// Source is where manage.* take their answer from if the call does not say.

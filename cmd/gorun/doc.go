@@ -2,42 +2,63 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"path"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"gorun/runners"
+	"gorun/value"
 )
 
-// printDocs answers -d: the help of all functions, of a runner's, or of one, in the layout
-// of salt-run.
+// printDocs answers -d: the help of all functions, of a runner's, of one, or of those that
+// a glob matches, in the layout of salt-run (salt.runner.Runner.print_docs). Nothing is
+// printed for a name that means none, as there, and the status tells.
 func (p *program) printDocs(c *cli.Context) error {
 	name := c.Args().First()
-	return printDoc(p.stdout, func(f *runners.Func) bool {
-		return name == "" || f.Name == name || strings.HasPrefix(f.Name, name+".")
-	})
-}
-
-func printDoc(w io.Writer, wanted func(*runners.Func) bool) error {
-	for _, f := range runners.All() {
-		if !wanted(f) {
-			continue
+	wanted := func(f *runners.Func) bool {
+		return name == "" || f.Name == name || strings.HasPrefix(f.Name, strings.TrimSuffix(name, ".")+".")
+	}
+	if strings.Contains(name, "*") {
+		wanted = func(f *runners.Func) bool {
+			matched, err := path.Match(name, f.Name)
+			return matched && err == nil
 		}
-		if _, err := fmt.Fprintf(w, "%s:\n\n%s\n\n", f.Name, indented(f.Doc)); err != nil {
-			return err
+	}
+	found := docs(wanted)
+	for _, e := range found.Entries {
+		if _, err := fmt.Fprintf(p.stdout, "%s:\n%s\n", e.Key, e.Val); err != nil {
+			return fmt.Errorf("print the help: %w", err)
 		}
+	}
+	if found.Len() == 0 {
+		return fmt.Errorf("%w: no help for %s", errUsage, name)
 	}
 	return nil
 }
 
-// indented puts a help text where salt-run has it, four columns to the right.
-func indented(doc string) string {
-	lines := strings.Split(strings.TrimSpace(doc), "\n")
-	for i, line := range lines {
-		if line != "" {
-			lines[i] = "    " + line
+// docs maps the names of functions to their help, as salt.client.mixins.SyncClientMixin
+// does in get_docs.
+func docs(wanted func(*runners.Func) bool) *value.Map {
+	m := value.NewMap()
+	for _, f := range runners.All() {
+		if wanted(f) {
+			m.Set(f.Name, docString(f))
 		}
 	}
-	return strings.Join(lines, "\n")
+	return m
+}
+
+// docString is a function's help in the form of a Python doc string: it starts with an
+// empty line, is indented by four columns, and ends with an empty line that is indented.
+func docString(f *runners.Func) string {
+	const indent = "    "
+	var b strings.Builder
+	for line := range strings.Lines(f.Doc) {
+		b.WriteByte('\n')
+		if line = strings.TrimSuffix(line, "\n"); line != "" {
+			b.WriteString(indent + line)
+		}
+	}
+	return b.String() + "\n" + indent
 }

@@ -44,11 +44,11 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	}
 	bound, err := q.bind(f, args[1:])
 	if err != nil {
-		return err
+		return q.misfit(f, err)
 	}
 	answer, err := q.ask(c.Context, f, bound)
 	if err != nil {
-		return err
+		return q.misfit(f, err)
 	}
 	return q.show(answer)
 }
@@ -128,27 +128,30 @@ func (q *question) show(answer *runners.Answer) error {
 	return nil
 }
 
-// bind reads the arguments of a call. What does not fit is answered on stdout as salt-run
-// does it, with gorun's own help.
+// bind reads the arguments of a call. Errors are those of runners.Bind.
 func (q *question) bind(f *runners.Func, args []string) (runners.Args, error) {
 	positional, kwargs := parseInput(args, strings.Split(q.cli.String("no-parse"), ","))
-	bound, err := runners.Bind(f.Name, f.Params, positional, kwargs)
+	return runners.Bind(f.Name, f.Params, positional, kwargs)
+}
+
+// misfit answers on stdout for arguments that do not fit, as salt-run does but with
+// gorun's own help. Other errors are returned as they are.
+func (q *question) misfit(f *runners.Func, err error) error {
 	var call *runners.CallError
 	var keyword *runners.KeywordError
+	var said value.Value
 	switch {
 	case errors.As(err, &call):
-		said := fmt.Sprintf("\nPassed invalid arguments: %s\n\nUsage:\n\n%s", call.Problem, indented(f.Doc))
-		if err := q.print("", said); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+		said = fmt.Sprintf("\nPassed invalid arguments: %s\n\nUsage:\n%s", call.Problem, docString(f))
 	case errors.As(err, &keyword):
-		if err := printDoc(q.out, func(g *runners.Func) bool { return strings.HasPrefix(g.Name, f.Name) }); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+		said = docs(startsWith(f.Name))
+	default:
+		return err
 	}
-	return bound, err
+	if err := q.print(q.outputter(new(runners.Answer)), said); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errUsage, err)
 }
 
 // outputter chooses as salt.output.get_printout does: --out or the setting output before
@@ -166,28 +169,39 @@ func (q *question) outputter(answer *runners.Answer) string {
 
 // ask opens the job cache and puts the question to it.
 func (q *question) ask(ctx context.Context, f *runners.Func, args runners.Args) (a *runners.Answer, err error) {
-	reader, err := jobcache.OpenReader(storePath(q.conf))
-	if err != nil {
-		return nil, err
-	}
-	defer closing(reader, &err)
-	now := time.Now()
-	status, err := reader.Status(ctx, now)
-	if err != nil {
-		return nil, err
-	}
-	return f.Run(ctx, &runners.Env{
-		Cache:            reader,
-		Now:              now,
-		OldMaster:        status.OldMaster,
+	env := &runners.Env{
+		Now:              time.Now(),
 		Progress:         q.progress,
 		Accepted:         q.conf.AcceptedKeys,
+		Presence:         q.conf,
+		Running:          q.conf.Running,
 		GatherJobTimeout: q.conf.GatherJobTimeout,
 		LoopInterval:     q.conf.LoopInterval,
+		EndTimes:         q.conf.JobCacheStoreEndtime,
 		Source:           q.conf.Gorun.Source,
 		ExtJobCache:      q.conf.ExtJobCache,
 		MasterJobCache:   q.conf.MasterJobCache,
-	}, args)
+	}
+	kept, keptErr := jobcache.OpenSalt(q.conf.CacheDir, q.conf.HashType, q.options.Log)
+	if keptErr == nil {
+		env.Kept = kept
+	}
+	reader, err := jobcache.OpenReader(storePath(q.conf))
+	switch {
+	case errors.Is(err, jobcache.ErrNoStore) && keptErr == nil: // no subscriber has ever run
+		env.Cache = kept
+		return f.Run(ctx, env, args)
+	case err != nil: // not every function asks the cache
+		env.Cache = noCache{err}
+		return f.Run(ctx, env, args)
+	}
+	defer closing(reader, &err)
+	status, err := reader.Status(ctx, env.Now)
+	if err != nil {
+		return nil, err
+	}
+	env.Cache, env.OldMaster = reader, status.OldMaster
+	return f.Run(ctx, env, args)
 }
 
 // progress prints a progress event as salt.client.mixins.print_async_event does. It is not
@@ -241,13 +255,14 @@ func readLines(r io.Reader) ([]string, error) {
 // with what was perhaps meant on stderr.
 func (q *question) unknownFunction(name string) error {
 	module, _, dotted := strings.Cut(name, ".")
-	switch {
-	case !dotted && slices.ContainsFunc(runners.All(), inModule(name)):
-		return printDoc(q.out, inModule(name))
-	case dotted && !slices.ContainsFunc(runners.All(), inModule(module)), salts[name]:
+	if dotted && !slices.ContainsFunc(runners.All(), startsWith(module+".")) {
 		return fmt.Errorf("%s: %w", name, runners.ErrNeedsMaster)
 	}
-	if err := q.print("", fmt.Sprintf("'%s' is not available.", name)); err != nil {
+	var said value.Value = fmt.Sprintf("'%s' is not available.", name)
+	if found := docs(startsWith(name)); found.Len() > 0 {
+		said = found
+	}
+	if err := q.print(q.outputter(new(runners.Answer)), said); err != nil {
 		return err
 	}
 	if near := nearest(name); near != "" {
@@ -256,17 +271,8 @@ func (q *question) unknownFunction(name string) error {
 	return fmt.Errorf("%w: no function %s", errUsage, name)
 }
 
-// salts are the functions of salt-run's jobs and manage that gorun does not have yet.
-var salts = map[string]bool{
-	"jobs.active": true, "jobs.master": true, "manage.alived": true, "manage.allowed": true, "manage.bootstrap": true,
-	"manage.bootstrap_psexec": true, "manage.joined": true, "manage.key_regen": true, "manage.list_not_state": true,
-	"manage.list_state": true, "manage.not_alived": true, "manage.not_allowed": true, "manage.not_joined": true,
-	"manage.not_present": true, "manage.not_reaped": true, "manage.present": true, "manage.reaped": true,
-	"manage.road_warrior_ping": true, "manage.safe_accept": true, "manage.versions": true,
-}
-
-func inModule(module string) func(*runners.Func) bool {
-	return func(f *runners.Func) bool { return strings.HasPrefix(f.Name, module+".") }
+func startsWith(prefix string) func(*runners.Func) bool {
+	return func(f *runners.Func) bool { return strings.HasPrefix(f.Name, prefix) }
 }
 
 // nearest names the functions that a mistyped name may have meant.

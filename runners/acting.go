@@ -1,0 +1,85 @@
+package runners
+
+import (
+	"context"
+	"fmt"
+
+	"gorun/value"
+)
+
+// acting makes a function that sends something to minions or changes keys: its arguments
+// and its help are there, the doing is not yet.
+func acting(name, does, doc string, params ...Param) *Func {
+	return &Func{
+		Name: name, Doc: doc + "\n\nThis version of gorun only says that salt-run must do it.", Params: params,
+		Run: func(context.Context, *Env, Args) (*Answer, error) {
+			return nil, fmt.Errorf("%s: %s %w", name, does, ErrNeedsMaster)
+		},
+	}
+}
+
+// optional are parameters that may be left out, each with its default: name, default, …
+func optional(pairs ...value.Value) []Param {
+	params := make([]Param, 0, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, _ := pairs[i].(string)
+		params = append(params, Param{Name: name, Default: pairs[i+1]})
+	}
+	return params
+}
+
+var manageVersions = acting("manage.versions", "asking the minions for their versions",
+	`Compare the minions' Salt versions with the master's.
+
+Asks every minion; those that do not answer are listed as offline.`)
+
+var manageSafeAccept = acting("manage.safe_accept", "accepting keys",
+	`Accept pending keys whose fingerprints are those that the minions show over salt-ssh.
+
+target, tgt_type
+    The minions, as salt-ssh has them.`,
+	Param{Name: "target", Required: true}, paramTargetType)
+
+var manageKeyRegen = acting("manage.key_regen", "making all keys anew",
+	`Delete the keys of the master and of all minions, so that new ones are made.
+
+The master must be started anew within a minute, and all keys be accepted once more.`)
+
+var manageBootstrap = acting("manage.bootstrap", "installing minions",
+	`Install Salt on hosts of the roster, over salt-ssh, with salt-bootstrap.
+
+version
+    What to install, a tag of Salt's repository (default develop).
+script
+    The URL of the bootstrap script.
+hosts
+    Names from the roster, with commas between.
+script_args
+    Further arguments for the script.
+roster
+    The kind of the roster (default flat).
+ssh_user, ssh_password, ssh_priv_key
+    How to log in where the roster does not say.
+tmp_dir
+    Where the script is put on the host; something unique is added to the name.
+http_backend
+    What downloads the script (default tornado).`,
+	optional("version", "develop",
+		"script", "https://github.com/saltstack/salt-bootstrap/releases/latest/download/bootstrap-salt.sh",
+		"hosts", "", "script_args", "", "roster", "flat", "ssh_user", nil, "ssh_password", nil, "ssh_priv_key", nil,
+		"tmp_dir", "/tmp/.bootstrap", "http_backend", "tornado")...)
+
+var manageBootstrapPsexec = acting("manage.bootstrap_psexec", "installing minions",
+	`Install Salt on Windows hosts with PsExec.
+
+hosts
+    Names or addresses, with commas between.
+master
+    The address of the master that the minions shall have.
+version, arch
+    Which installer: the newest and win32 by default.
+installer_url
+    The installer itself, instead of these two.
+username, password
+    How to log in there.`,
+	optional("hosts", "", "master", nil, "version", nil, "arch", "win32", "installer_url", nil, "username", nil, "password", nil)...)
