@@ -40,7 +40,7 @@ func Follow(ctx context.Context, cfg Config, h Handler) error {
 			if src != nil {
 				_ = src.Close()
 			}
-			return nil //nolint:nilerr // to dial was ended by ctx
+			return nil
 		case errors.Is(err, ErrConfig):
 			return err
 		case err == nil:
@@ -48,7 +48,7 @@ func Follow(ctx context.Context, cfg Config, h Handler) error {
 			h.Connected(src.Form())
 			err = deliver(src, cfg, h, &wait)
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the connection was closed by the end of ctx
+				return nil
 			}
 			h.Disconnected(err)
 		case err.Error() != reason:

@@ -192,7 +192,7 @@ func TestStreamProperty(t *testing.T) {
 				t.Fatalf("message %d: %d bytes, %v, want %d", i, len(body), err, n)
 			}
 		}
-		if _, err := src.Next(); err != io.EOF {
+		if _, err := src.Next(); !errors.Is(err, io.EOF) {
 			t.Fatalf("at the end: %v", err)
 		}
 	})
@@ -271,7 +271,7 @@ func FuzzStream(f *testing.F) {
 		const largest = 1000
 		src := source(t, bytes.NewReader(conn), event.Config{MaxMessage: largest})
 		bodies, skipped, end := read(t, src)
-		if end != io.EOF && !errors.Is(end, event.ErrLost) {
+		if !errors.Is(end, io.EOF) && !errors.Is(end, event.ErrLost) {
 			t.Errorf("ends with %v", end)
 		}
 		total := len(skipped)

@@ -108,7 +108,7 @@ func TestLateGreeting(t *testing.T) {
 	}
 	close(dialled)
 	got, skipped, end := read(t, src)
-	if len(got) != 1 || string(got[0]) != "late" || skipped != nil || end != io.EOF {
+	if len(got) != 1 || string(got[0]) != "late" || skipped != nil || !errors.Is(end, io.EOF) {
 		t.Errorf("read %q, %v, %v", got, skipped, end)
 	}
 	if got := src.Form(); got != event.FormZMQ {

@@ -168,7 +168,7 @@ func (c *SaltCache) minionsOf(dir string) ([]string, error) {
 func (c *SaltCache) Returns(_ context.Context, jid string, f func(*Return) error) error {
 	dir, err := c.jobDir(jid)
 	if err != nil {
-		return nil //nolint:nilerr // nothing lies there, as under a jid that is unknown
+		return nil
 	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -237,7 +237,7 @@ func (c *SaltCache) readReturn(dir, minion string) (*Return, error) {
 func (c *SaltCache) EndTime(jid string) (string, error) {
 	dir, err := c.jobDir(jid)
 	if err != nil {
-		return "", nil //nolint:nilerr // as under a jid that is unknown
+		return "", nil
 	}
 	data, err := os.ReadFile(filepath.Join(dir, endtimeFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -312,7 +312,7 @@ func (h *hostText) runTime(columns int) string {
 		unit = " s"
 	}
 	digits := string(appendFloat(nil, sum)) // inf and nan as Python has them
-	if strings.IndexAny(digits, "in") < 0 {
+	if !strings.ContainsAny(digits, "in") {
 		digits = strconv.FormatFloat(sum, 'f', 3, 64)
 	}
 	return right(digits, columns) + unit

@@ -84,7 +84,7 @@ func (p pretty) format(v value.Value, column, allowance, level int) {
 // appendPretty appends the repr of v with the keys of maps in pprint's order. It
 // gives up, and returns false, once there is more than room characters can take.
 func appendPretty(b []byte, v value.Value, start, room int) ([]byte, bool) {
-	ok := true
+	var ok bool
 	switch v := v.(type) {
 	case value.List:
 		b = append(b, '[')

@@ -58,7 +58,8 @@ func analyze(s string) traits {
 		flowSign, blockSign = true, true
 	}
 	previous := end
-	for i, size := 0, 0; i < len(s); i += size {
+	var size int
+	for i := 0; i < len(s); i += size {
 		var r rune
 		r, size = utf8.DecodeRuneInString(s[i:])
 		next := end

@@ -165,6 +165,6 @@ func (s *forkServer) close() {
 	}
 	s.in.Close()
 	killSession(s.cmd.Process.Pid)
-	s.cmd.Wait() // it was killed: the error says no more
+	_ = s.cmd.Wait() // it was killed: the error says no more
 	s.cmd = nil
 }

@@ -95,7 +95,7 @@ func (l *Lab) Kill(name string) {
 		return
 	}
 	killSession(cmd.Process.Pid)
-	cmd.Wait() // it was killed: the error says no more
+	_ = cmd.Wait() // it was killed: the error says no more
 	delete(l.daemons, name)
 	// A daemon that finds the pid of a dead one, still a zombie, takes it for running.
 	pidfiles, _ := filepath.Glob(filepath.Join(l.home(name), "*.pid"))
@@ -148,14 +148,14 @@ func (l *Lab) logs() string {
 // that session: what a minion runs may be in a group of its own. It returns when none
 // is left: they may hold ports and files.
 func killSession(leader int) {
-	syscall.Kill(-leader, syscall.SIGKILL)
+	_ = syscall.Kill(-leader, syscall.SIGKILL) // it may be gone
 	for {
 		left := session(leader)
 		if len(left) == 0 {
 			return
 		}
 		for _, pid := range left {
-			syscall.Kill(pid, syscall.SIGKILL)
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -205,5 +205,5 @@ func (r *reaper) close() {
 		return
 	}
 	r.pipe.Close()
-	r.cmd.Wait() // it has nothing left to kill
+	_ = r.cmd.Wait() // it has nothing left to kill
 }

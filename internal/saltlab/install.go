@@ -103,7 +103,7 @@ func Install(ctx context.Context, version string) (string, error) {
 	if err := lock.Lock(); err != nil {
 		return "", fmt.Errorf("install salt %s: %w", version, err)
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }() // the end of the process gives it back as well
 	if _, err := os.Stat(done); err == nil {
 		return venv, nil
 	}
