@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -49,6 +50,7 @@ func (p *program) app() *cli.App {
 		Writer:          p.stdout,
 		ErrWriter:       p.stderr,
 		Flags:           flags,
+		Before:          applySaltfile,
 		Action:          p.runFunction,
 		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand()},
 		// Errors are reported in one place, and nothing but run ends the process.
@@ -61,6 +63,18 @@ func (p *program) app() *cli.App {
 
 // version is set by the linker in a release.
 var version = "0.1.0-dev"
+
+// printVersions answers --versions-report: gorun and every module in it.
+func (p *program) printVersions() error {
+	lines := []string{versionText()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			lines = append(lines, fmt.Sprintf("  %s %s", dep.Path, dep.Version))
+		}
+	}
+	_, err := fmt.Fprintln(p.stdout, strings.Join(lines, "\n"))
+	return err
+}
 
 // versionText tells the version, the commit and the Go release that gorun is made of.
 func versionText() string {

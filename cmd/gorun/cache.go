@@ -23,7 +23,10 @@ func (p *program) cacheCommand() *cli.Command {
 }
 
 func (p *program) runCacheInfo(c *cli.Context) (err error) {
-	log := p.logger(c.String("log-level"))
+	log, err := p.logger(c)
+	if err != nil {
+		return err
+	}
 	conf, err := p.load(c, log)
 	if err != nil {
 		return err

@@ -22,18 +22,44 @@ func storePath(conf *master.Config) string {
 	return filepath.Join(conf.CacheDir, "gorun", jobcache.File)
 }
 
-// logger writes to stderr, one line a fact.
-func (p *program) logger(level string) *slog.Logger {
-	levels := map[string]slog.Level{
-		"all": slog.LevelDebug, "garbage": slog.LevelDebug, "trace": slog.LevelDebug, "debug": slog.LevelDebug,
-		"profile": slog.LevelDebug, "info": slog.LevelInfo, "warning": slog.LevelWarn, "error": slog.LevelError,
-		"critical": slog.LevelError + 1, "quiet": slog.LevelError + 100,
+// logger writes to stderr, one line a fact, and with --log-file to that file as well. The
+// file is left open until the process ends.
+func (p *program) logger(c *cli.Context) (*slog.Logger, error) {
+	level, err := logLevel(c.String("log-level"))
+	if err != nil {
+		return nil, err
 	}
-	at, ok := levels[strings.ToLower(level)]
-	if !ok {
-		at = slog.LevelWarn
+	console := slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level})
+	name := c.String("log-file")
+	if name == "" {
+		return slog.New(console), nil
 	}
-	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: at}))
+	if level, err = logLevel(c.String("log-file-level")); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--log-file: %w", err)
+	}
+	file := slog.NewTextHandler(f, &slog.HandlerOptions{Level: level})
+	return slog.New(slog.NewMultiHandler(console, file)), nil
+}
+
+// logLevel knows Salt's names of levels.
+func logLevel(name string) (slog.Level, error) {
+	switch strings.ToLower(name) {
+	case "all", "garbage", "trace", "debug", "profile":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warning":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	case "critical", "quiet":
+		return slog.LevelError + 1, nil
+	}
+	return 0, fmt.Errorf("%w: no log level %s", errUsage, name)
 }
 
 // load reads the master's configuration and tells what is odd in it.

@@ -26,8 +26,15 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	case c.Bool("version"):
 		_, err := fmt.Fprintln(p.stdout, versionText())
 		return err
+	case c.Bool("versions-report"):
+		return p.printVersions()
 	case c.Bool("doc"):
 		return p.printDocs(c)
+	}
+	for _, name := range needMaster {
+		if c.IsSet(name) {
+			return fmt.Errorf("--%s: %w", name, runners.ErrNeedsMaster)
+		}
 	}
 	args, err := p.arguments(c)
 	if err != nil {
@@ -80,7 +87,10 @@ type question struct {
 }
 
 func (p *program) newQuestion(c *cli.Context) (*question, error) {
-	log := p.logger(c.String("log-level"))
+	log, err := p.logger(c)
+	if err != nil {
+		return nil, err
+	}
 	conf, err := p.load(c, log)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,10 @@ func (p *program) subscribeCommand() *cli.Command {
 }
 
 func (p *program) runSubscribe(c *cli.Context) error {
-	log := p.logger(c.String("log-level"))
+	log, err := p.logger(c)
+	if err != nil {
+		return err
+	}
 	conf, err := p.load(c, log)
 	if err != nil {
 		return err
