@@ -23,7 +23,7 @@ type Presence interface {
 	Addresses(id string) ([]string, error)
 }
 
-// presenceSource tells the addresses of the connections from the master's presence events.
+// presenceSource chooses between the connections of this moment and presence events.
 var presenceSource = Param{Name: "source", KeywordOnly: true}
 
 const presenceDoc = `
