@@ -7,6 +7,10 @@ type palette struct {
 	blue, magenta, lightMagenta, cyan, lightGray, white, end                   string
 }
 
+// oldCodes are the colours of nested that were others up to Salt 2015.8, which used
+// YELLOW where LIGHT_YELLOW is used since.
+var oldCodes = map[string]string{"LIGHT_YELLOW": "1;33", "ENDC": "0"}
+
 // newPalette follows salt.utils.color: each sequence resets before it sets, and a
 // theme replaces colours by name.
 func newPalette(o *Options) *palette {
@@ -34,6 +38,9 @@ func newPalette(o *Options) *palette {
 		{"WHITE", "0;1;37", &p.white},
 		{"ENDC", "0;0", &p.end},
 	} {
+		if code, ok := oldCodes[c.name]; ok && o.OldMaster {
+			c.code = code
+		}
 		if themed, ok := o.ColorTheme[c.name]; ok {
 			c.code = themed
 		}

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"gorun/value"
@@ -12,6 +13,7 @@ type nested struct {
 	*writer
 	colors *palette
 	strip  bool
+	old    bool // as up to Salt 2015.8
 	// stack holds the sorted entries of the maps that are being shown.
 	stack []value.Entry
 }
@@ -24,7 +26,7 @@ func printNested(w *writer, v value.Value, o *Options) error {
 
 // nestedAt is nested with the whole outline at that column.
 func nestedAt(w *writer, v value.Value, o *Options, indent int) {
-	n := nested{writer: w, colors: newPalette(o), strip: o.StripColors}
+	n := nested{writer: w, colors: newPalette(o), strip: o.StripColors, old: o.OldMaster}
 	n.display(v, indent, "")
 }
 
@@ -48,11 +50,19 @@ func (n *nested) display(v value.Value, indent int, prefix string) {
 			n.display(b, indent, prefix)
 		}
 	default:
-		n.line(indent, n.colors.lightYellow, prefix, repr(v), "")
+		text := repr(v)
+		if n.old {
+			text = oldScalar(v)
+		}
+		n.line(indent, n.colors.lightYellow, prefix, text, "")
 	}
 }
 
 func (n *nested) text(s string, indent int, prefix string) {
+	if n.old {
+		n.oldText(s, indent, prefix)
+		return
+	}
 	if !utf8.ValidString(s) {
 		n.line(indent, n.colors.yellow, prefix, "Not string data", "")
 		return
@@ -92,7 +102,17 @@ func (n *nested) mapping(m *value.Map, indent int, prefix string) {
 	base := len(n.stack)
 	n.stack = append(n.stack, m.Entries...)
 	entries := n.stack[base:]
-	if !sortEntries(entries) {
+	if n.old {
+		slices.SortStableFunc(entries, func(a, b value.Entry) int {
+			switch {
+			case oldLess(a.Key, b.Key):
+				return -1
+			case oldLess(b.Key, a.Key):
+				return 1
+			}
+			return 0
+		})
+	} else if !sortEntries(entries) {
 		entries = textKeys(m)
 		sortEntries(entries)
 	}

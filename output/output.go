@@ -64,6 +64,9 @@ type Options struct {
 
 	Table TableOptions
 
+	// OldMaster asks for nested as it was up to Salt 2015.8.
+	OldMaster bool
+
 	// Log is told what Salt logs: an unknown outputter, data that an outputter cannot
 	// show. Nil logs nothing.
 	Log *slog.Logger

@@ -16,7 +16,7 @@ func jobInstance(env *Env, job *jobcache.Job) (*value.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	start, err := jobcache.JIDTime(job.JID)
+	start, err := env.startTime(job.JID)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +24,14 @@ func jobInstance(env *Env, job *jobcache.Job) (*value.Map, error) {
 	appendInstance(m, load)
 	m.Entries = append(m.Entries, value.Entry{Key: "StartTime", Val: start})
 	return m, env.addEndTime(m, job.JID)
+}
+
+// startTime is the moment that a jid names. Masters up to 2015.8 knew no unique_jid.
+func (env *Env) startTime(jid string) (string, error) {
+	if env.OldMaster && strings.Contains(jid, "_") {
+		return "", nil
+	}
+	return jobcache.JIDTime(jid)
 }
 
 // addEndTime adds EndTime where Salt keeps one.
@@ -47,6 +55,12 @@ type load struct {
 
 func decodeLoad(env *Env, job *jobcache.Job) (*load, error) {
 	l := &load{fun: "unknown-function", arg: value.List{}, tgt: "unknown-target", tgtType: "list", user: "root"}
+	if env.OldMaster {
+		l.tgtType = value.List{}
+	}
+	if len(job.Load) == 0 {
+		return l, nil
+	}
 	var kwargs value.Value
 	err := value.Fields(job.Load, func(key string, raw value.Raw) (err error) {
 		switch key {
@@ -139,7 +153,8 @@ func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]re
 		all = append(all, res)
 		return nil
 	})
-	if err == nil && job != nil && (job.Fun == "state.sls" || job.Fun == "state.highstate") {
+	// Up to 2015.8 fire_ret_load broke off at the first failed state, whichever that was.
+	if err == nil && job != nil && !env.OldMaster && (job.Fun == "state.sls" || job.Fun == "state.highstate") {
 		err = markFailures(ctx, env, job, all)
 	}
 	return all, err

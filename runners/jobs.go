@@ -101,7 +101,11 @@ missing
 			}
 		}
 		if value.Truth(args[3]) {
-			for _, id := range j.missing() {
+			ids, err := j.expected()
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range ids {
 				m.Entries = append(m.Entries, value.Entry{Key: id, Val: "Minion did not return"})
 			}
 		}
@@ -202,11 +206,35 @@ func (j *found) minions() []string {
 	return slices.Sorted(slices.Values(j.job.Minions))
 }
 
+// expected are the minions whose return is missing. Up to 2015.8 Salt matches the job's
+// target anew for that, against the keys that are accepted now.
+func (j *found) expected() ([]string, error) {
+	if !j.env.OldMaster || j.job == nil {
+		return j.missing(), nil
+	}
+	load, err := decodeLoad(j.env, j.job)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := j.env.Accepted()
+	if err != nil {
+		return nil, err
+	}
+	matched, err := matchTarget(accepted, load.tgt, text(load.tgtType))
+	if err != nil { // by grains or the like
+		return j.missing(), nil
+	}
+	return slices.DeleteFunc(matched, j.returned), nil
+}
+
+// returned tells whether a minion has returned.
+func (j *found) returned(id string) bool {
+	return slices.ContainsFunc(j.results, func(r result) bool { return r.minion == id })
+}
+
 // missing are the minions that the job went to and that did not return.
 func (j *found) missing() []string {
-	return slices.DeleteFunc(j.minions(), func(id string) bool {
-		return slices.ContainsFunc(j.results, func(r result) bool { return r.minion == id })
-	})
+	return slices.DeleteFunc(j.minions(), j.returned)
 }
 
 // outputter is the one that the first return names; up to 2015.8, that any names.
@@ -221,15 +249,19 @@ func (j *found) outputter() string {
 
 // listing is the body of list_job: the job's description, Minions, StartTime, Result.
 func (j *found) listing() (*value.Map, error) {
-	start, err := jobcache.JIDTime(j.jid)
+	start, err := j.env.startTime(j.jid)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
 	}
 	m := value.NewMap()
-	if j.job == nil {
+	job := j.job
+	if job == nil && j.env.OldMaster { // which showed a job of defaults
+		job = &jobcache.Job{JID: j.jid}
+	}
+	if job == nil {
 		m.Set("Error", "Cannot contact returner or no job with this jid")
 	} else {
-		load, err := decodeLoad(j.env, j.job)
+		load, err := decodeLoad(j.env, job)
 		if err != nil {
 			return nil, err
 		}

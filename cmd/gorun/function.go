@@ -211,6 +211,7 @@ func (q *question) ask(ctx context.Context, f *runners.Func, args runners.Args) 
 		return nil, err
 	}
 	env.Cache, env.OldMaster = reader, status.OldMaster
+	q.options.OldMaster = status.OldMaster
 	return f.Run(ctx, env, args)
 }
 

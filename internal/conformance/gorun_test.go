@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,10 +109,16 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// A tally counts comparisons.
+// A tally counts comparisons with one Salt.
 type tally struct {
+	version         string
 	compared, equal int
+	explained       map[string]int // by reason: see differences
 	waiting         map[string]int // by function: those that gorun does not have yet
+}
+
+func newTally(version string) tally {
+	return tally{version: version, explained: map[string]int{}, waiting: map[string]int{}}
 }
 
 // compare asks gorun what salt-run was asked and compares the bytes.
@@ -138,6 +145,10 @@ func (n *tally) judge(t *testing.T, args []string, got, stderr, want []byte) {
 		n.equal++
 		return
 	}
+	if reason, ok := explain(n.version, args, got, want); ok {
+		n.explained[reason]++
+		return
+	}
 	t.Errorf("%s\n%s\tstderr: %s", strings.Join(args, " "), firstDifference(got, want), stderr)
 }
 
@@ -148,8 +159,11 @@ func (n *tally) report(t *testing.T) {
 		t.Error("nothing was compared")
 	}
 	fmt.Printf("%s: %d compared, %d equal\n", t.Name(), n.compared, n.equal)
-	for name, count := range n.waiting {
-		fmt.Printf("%s: %d of %s not asked: gorun has it not yet\n", t.Name(), count, name)
+	for _, reason := range slices.Sorted(maps.Keys(n.explained)) {
+		fmt.Printf("%s: %d differ: %s\n", t.Name(), n.explained[reason], reason)
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.waiting)) {
+		fmt.Printf("%s: %d of %s not asked: gorun has it not yet\n", t.Name(), n.waiting[name], name)
 	}
 }
 

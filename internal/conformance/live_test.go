@@ -46,7 +46,7 @@ func live(t *testing.T, binary, version string) {
 		t.Fatal(err)
 	}
 	l := &liveTest{
-		T: t, gorun: gorun{binary: binary, config: lab.ConfigDir()}, tally: tally{waiting: map[string]int{}},
+		T: t, gorun: gorun{binary: binary, config: lab.ConfigDir()}, tally: newTally(version),
 		day: &scenario.Day{Lab: lab, Capture: capture, Log: slog.New(slog.DiscardHandler)},
 	}
 	l.subscribe(t)

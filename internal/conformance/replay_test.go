@@ -58,7 +58,7 @@ func replay(t *testing.T, binary, dir string) {
 	if s := g.status(t); len(s.Skipped) > 0 {
 		t.Errorf("messages of a real master were skipped: %v", s.Skipped)
 	}
-	n := &tally{waiting: map[string]int{}}
+	n := newTally(rec.Master.Version)
 	for _, answer := range rec.Answers {
 		fun := answer.Args[0]
 		if _, known := runners.Lookup(fun); !known && later[fun] {
@@ -68,6 +68,9 @@ func replay(t *testing.T, binary, dir string) {
 		n.compare(t, g, answer.Args, answer.Bytes())
 	}
 	n.report(t)
+	for _, reason := range n.stale() {
+		t.Errorf("nothing differs any more because %s", reason)
+	}
 }
 
 // masterOf makes what gorun reads of the recorded master, and returns its

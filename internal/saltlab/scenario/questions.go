@@ -19,10 +19,10 @@ func ListedJIDs(stdout []byte) []string {
 }
 
 // ListQuestions returns the questions about all jobs; the plain one is the first.
-// Salt 2014 has no other.
+// Salt 2014 has no filters, and its salt-run no --out.
 func (d *Day) ListQuestions() [][]string {
 	if !saltlab.AtLeast(d.Lab.Version, "2016") {
-		return [][]string{{"jobs.list_jobs"}, {"jobs.list_jobs", "--out=json"}}
+		return [][]string{{"jobs.list_jobs"}, {"jobs.list_jobs", "--force-color"}}
 	}
 	qs := [][]string{{}, {"--out=json"}, {"--out=yaml"}, {"outputter=json"},
 		{"search_function=cmd.run", "--force-color"}}
@@ -74,13 +74,8 @@ func (d *Day) JobQuestions(jids []string) [][]string {
 		qs = append(qs, []string{"jobs.lookup_jid", d.JIDs[name], "missing=True"})
 	}
 	for _, name := range []string{"nested", "unicode", "kwargs", "differ", "odd_keys", "bad", "running"} {
-		for _, out := range []string{"--out=json", "--force-color"} {
-			qs = append(qs, []string{"jobs.list_job", d.JIDs[name], out}, []string{"jobs.lookup_jid", d.JIDs[name], out})
-		}
-	}
-	for _, name := range []string{"nested", "kwargs", "strings"} {
-		for _, out := range []string{"yaml", "pprint", "raw", "txt"} {
-			qs = append(qs, []string{"jobs.lookup_jid", d.JIDs[name], "--out=" + out})
+		for _, fun := range []string{"jobs.list_job", "jobs.lookup_jid"} {
+			qs = append(qs, []string{fun, d.JIDs[name], "--force-color"})
 		}
 	}
 	for _, jid := range []string{"20140101000000000000", "20140101000000000000_1234", "short"} {
@@ -99,6 +94,16 @@ func (d *Day) JobQuestions(jids []string) [][]string {
 // prints the time of the question.)
 func (d *Day) laterQuestions() [][]string {
 	var qs [][]string
+	for _, name := range []string{"nested", "unicode", "kwargs", "differ", "odd_keys", "bad", "running"} {
+		for _, fun := range []string{"jobs.list_job", "jobs.lookup_jid"} {
+			qs = append(qs, []string{fun, d.JIDs[name], "--out=json"})
+		}
+	}
+	for _, name := range []string{"nested", "kwargs", "strings"} {
+		for _, out := range []string{"yaml", "pprint", "raw", "txt"} {
+			qs = append(qs, []string{"jobs.lookup_jid", d.JIDs[name], "--out=" + out})
+		}
+	}
 	for _, name := range []string{"unanswered", "absent", "running"} {
 		for _, more := range [][]string{
 			{"returned=False", "missing=True"}, {"returned=False"}, {"missing=True", "--out=json"},
