@@ -142,6 +142,7 @@ func prepare(conn *sqlite.Conn, path string) error {
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = NORMAL", // a lost machine costs the last commits, never the file
 		"PRAGMA wal_autocheckpoint = 4000",
+		"PRAGMA cache_size = -16000", // KB: the pages of one transaction in a flood
 	} {
 		if err := sqlitex.ExecuteTransient(conn, p, nil); err != nil {
 			return fmt.Errorf("prepare job cache %s: %w", path, err)

@@ -3,6 +3,7 @@ package jobcache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,6 +212,37 @@ func TestJobs(t *testing.T) {
 	}
 	if _, err := r.Job(t.Context(), "20261122073829407700"); !errors.Is(err, jobcache.ErrUnknownJob) {
 		t.Errorf("unknown jid: %v", err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	path, w := newStore(t)
+	update(t, w, func(tx *jobcache.Tx) error {
+		var err error
+		for i := range 5 {
+			jid := fmt.Sprintf("2026112207382900000%d", i)
+			err = errors.Join(err,
+				tx.PutJob(jobcache.Job{JID: jid, Source: jobcache.FromNew, Stamp: int64(i) * 1e6, Load: raw(t)}),
+				tx.PutReturn(jid, jobcache.Return{Minion: "m", Event: raw(t, "return", true)}),
+				tx.PutFailure(jid, jobcache.Failure{Minion: "m", Run: 1, Stamp: "x"}))
+		}
+		return err
+	})
+	for _, want := range []int{2, 1, 0} {
+		if n, err := w.Prune(t.Context(), time.Unix(3, 0), 2); err != nil || n != want {
+			t.Errorf("%d jobs left, %v; want %d", n, err, want)
+		}
+	}
+	r := reader(t, path)
+	if jobs, returns, err := r.Count(t.Context()); jobs != 2 || returns != 2 || err != nil {
+		t.Errorf("%d jobs and %d returns stay, %v", jobs, returns, err)
+	}
+	// One that comes again after it left is taken like a new one.
+	update(t, w, func(tx *jobcache.Tx) error {
+		return tx.PutJob(jobcache.Job{JID: "20261122073829000000", Source: jobcache.FromReturn, Load: raw(t)})
+	})
+	if _, err := r.Job(t.Context(), "20261122073829000000"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -22,7 +22,7 @@ type Writer struct {
 	conn *sqlite.Conn
 	lock *flock.Flock
 	// known remembers from which event the load of a recent job is.
-	known map[string]Source
+	known map[string]origin
 	// minions remembers the evidence of each minion seen; dirty those to be written.
 	minions map[string]*evidence
 	dirty   map[string]struct{}
@@ -64,7 +64,7 @@ func (w *Writer) Close() error {
 
 // forget drops what is remembered of the file.
 func (w *Writer) forget() {
-	w.known = make(map[string]Source)
+	w.known = make(map[string]origin)
 	w.minions = make(map[string]*evidence)
 	w.dirty = make(map[string]struct{})
 	w.counts = make(map[string]int64)
@@ -137,14 +137,40 @@ func bind(stmt *sqlite.Stmt, args []any) {
 	}
 }
 
+// origin is the event that a job's load is from.
+type origin struct {
+	source Source
+	stamp  int64
+}
+
+// newer tells whether the load of an event replaces that of o: it does if its source is
+// higher; of two announcements the last one's does (a batch publishes one jid again and again
+// since 3008, and Salt keeps the last load), of two returns the first one's.
+func (o origin) newer(source Source, stamp int64) bool {
+	switch {
+	case source != o.source:
+		return source > o.source
+	case source == FromNew:
+		return stamp > o.stamp
+	}
+	return source != FromNothing && stamp < o.stamp
+}
+
+// Adds tells whether PutJob could change what is known of the job. It does not look at the
+// function and the load.
+func (tx *Tx) Adds(job Job) bool {
+	known, seen := tx.w.known[job.JID]
+	return !seen || known.newer(job.Source, job.Stamp) ||
+		len(job.Metadata) > 0 || len(job.Minions) > 0 || job.Announced != ""
+}
+
 // PutJob stores what an event tells of a job, or adds it to what is known.
 func (tx *Tx) PutJob(job Job) error {
 	w := tx.w
-	known, seen := w.known[job.JID]
-	if seen && job.Source < known && len(job.Metadata) == 0 && len(job.Minions) == 0 && job.Announced == "" {
+	if !tx.Adds(job) {
 		return nil
 	}
-	if !seen {
+	if _, seen := w.known[job.JID]; !seen {
 		err := tx.writeJob(`INSERT OR IGNORE INTO jobs (jid, fun, source, stamp, load, metadata, minions, announced)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`, job)
 		if err != nil {
@@ -176,7 +202,7 @@ func (w *Writer) remember(job Job) {
 	if len(w.known) >= knownJobs {
 		clear(w.known)
 	}
-	w.known[job.JID] = job.Source
+	w.known[job.JID] = origin{job.Source, job.Stamp}
 }
 
 func (tx *Tx) writeJob(query string, job Job) error {
@@ -186,13 +212,9 @@ func (tx *Tx) writeJob(query string, job Job) error {
 		metadata = []byte(job.Metadata)
 	}
 	if job.Minions != nil {
-		list := make(value.List, len(job.Minions))
-		for i, id := range job.Minions {
-			list[i] = id
-		}
-		raw, err := value.Encode(list)
-		if err != nil {
-			return err
+		raw := value.AppendList(nil, len(job.Minions))
+		for _, id := range job.Minions {
+			raw = value.AppendText(raw, id)
 		}
 		minions = pack(raw, new([]byte))
 	}
@@ -202,20 +224,10 @@ func (tx *Tx) writeJob(query string, job Job) error {
 	return tx.run(query, job.JID, job.Fun, int64(job.Source), job.Stamp, pack(job.Load, &w.buf), metadata, minions, announced)
 }
 
-// merge adds what an event tells to what is known of the job. The load is that of the
-// highest source: of two announcements the last (a batch publishes one jid again and again
-// since 3008, and Salt keeps the last load), of two returns the first.
+// merge adds what an event tells to what is known of the job.
 func merge(old, event Job) (Job, bool) {
 	merged, changed := old, false
-	newer := event.Source > old.Source
-	if event.Source == old.Source {
-		if event.Source == FromNew {
-			newer = event.Stamp > old.Stamp
-		} else {
-			newer = event.Stamp < old.Stamp && event.Source != FromNothing
-		}
-	}
-	if newer {
+	if (origin{old.Source, old.Stamp}).newer(event.Source, event.Stamp) {
 		merged.Fun, merged.Source, merged.Stamp, merged.Load = event.Fun, event.Source, event.Stamp, event.Load
 		changed = true
 	}

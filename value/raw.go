@@ -111,6 +111,16 @@ func header(data []byte, off int, code byte) (next, size, children int, err erro
 // belongs to it, in order; keys of other types are passed over. The raw value
 // points into data. Errors are those of Span, ErrNotMap, ErrTrailing, and f's own.
 func Fields(data []byte, f func(key string, val Raw) error) error {
+	return Entries(data, func(key, val Raw) error {
+		if k, ok := key.Text(); ok {
+			return f(k, val)
+		}
+		return nil
+	})
+}
+
+// Entries is Fields for keys of any type, and makes no copies of them.
+func Entries(data []byte, f func(key, val Raw) error) error {
 	if len(data) == 0 {
 		return ErrTruncated
 	}
@@ -135,10 +145,8 @@ func Fields(data []byte, f func(key string, val Raw) error) error {
 		if off, err = span(data, val, 1); err != nil {
 			return err
 		}
-		if k, ok := Raw(data[key:val]).Text(); ok {
-			if err := f(k, Raw(data[val:off])); err != nil {
-				return err
-			}
+		if err := f(Raw(data[key:val]), Raw(data[val:off])); err != nil {
+			return err
 		}
 	}
 	if off != len(data) {
@@ -151,17 +159,23 @@ func Fields(data []byte, f func(key string, val Raw) error) error {
 // as a Python 2 master writes it) or bin. Salt's own readers take the two for the
 // same in tags, ids and function names.
 func (r Raw) Text() (text string, ok bool) {
+	b, ok := r.TextBytes()
+	return string(b), ok
+}
+
+// TextBytes is Text without a copy: the bytes are those of r.
+func (r Raw) TextBytes() (text []byte, ok bool) {
 	if len(r) == 0 || !(msgpcode.IsString(r[0]) || msgpcode.IsBin(r[0])) {
-		return "", false
+		return nil, false
 	}
 	if msgpcode.IsFixedString(r[0]) {
-		return string(r[1:]), true
+		return r[1:], true
 	}
 	off, n, _, err := header(r, 1, r[0])
 	if err != nil || n != len(r)-off {
-		return "", false
+		return nil, false
 	}
-	return string(r[off:]), true
+	return r[off:], true
 }
 
 // Decode reads the value.
@@ -178,6 +192,17 @@ func AppendMap(dst []byte, n int) []byte {
 		return binary.BigEndian.AppendUint16(append(dst, msgpcode.Map16), uint16(n))
 	}
 	return binary.BigEndian.AppendUint32(append(dst, msgpcode.Map32), uint32(n))
+}
+
+// AppendList appends the head of a list of n elements to dst.
+func AppendList(dst []byte, n int) []byte {
+	switch {
+	case n < 16:
+		return append(dst, msgpcode.FixedArrayLow|byte(n))
+	case n <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(dst, msgpcode.Array16), uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, msgpcode.Array32), uint32(n))
 }
 
 // AppendText appends text as msgpack str to dst.

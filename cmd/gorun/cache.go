@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"gorun/internal/master"
 	"gorun/jobcache"
-	"gorun/output"
 	"gorun/value"
 )
 
@@ -14,44 +17,59 @@ func (p *program) cacheCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "cache",
 		Usage: "ask about the job cache itself",
-		Subcommands: []*cli.Command{{
-			Name:   "info",
-			Usage:  "show what the job cache holds, and up to when it is current",
-			Action: p.runCacheInfo,
-		}},
+		Subcommands: []*cli.Command{
+			{
+				Name:   "info",
+				Usage:  "show what the job cache holds, and up to when it is current",
+				Action: p.aboutCache(cacheInfo),
+			},
+			{
+				Name:   "minions",
+				Usage:  "show for each accepted minion the evidence of whether it is up",
+				Action: p.aboutCache(cacheMinions),
+			},
+		},
 	}
 }
 
-func (p *program) runCacheInfo(c *cli.Context) (err error) {
-	log, err := p.logger(c)
-	if err != nil {
-		return err
+// aboutCache answers a question about the cache itself.
+func (p *program) aboutCache(
+	ask func(context.Context, *jobcache.Reader, *master.Config) (value.Value, error),
+) cli.ActionFunc {
+	return func(c *cli.Context) (err error) {
+		q, err := p.newQuestion(c)
+		if err != nil {
+			return err
+		}
+		defer closing(q.out, &err)
+		reader, err := jobcache.OpenReader(storePath(q.conf))
+		if err != nil {
+			return err
+		}
+		defer closing(reader, &err)
+		answer, err := ask(c.Context, reader, q.conf)
+		if err != nil {
+			return err
+		}
+		return q.print(c.String("out"), answer)
 	}
-	conf, err := p.load(c, log)
+}
+
+func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config) (value.Value, error) {
+	status, err := reader.Status(ctx, time.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	path := storePath(conf)
-	reader, err := jobcache.OpenReader(path)
+	jobs, returns, err := reader.Count(ctx)
 	if err != nil {
-		return err
-	}
-	defer closing(reader, &err)
-	now := time.Now()
-	status, err := reader.Status(c.Context, now)
-	if err != nil {
-		return err
-	}
-	jobs, returns, err := reader.Count(c.Context)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	skipped := value.NewMap()
-	for name, n := range status.Skipped {
-		skipped.Set(name, n)
+	for _, name := range slices.Sorted(maps.Keys(status.Skipped)) {
+		skipped.Set(name, status.Skipped[name])
 	}
-	info := value.NewMap(
-		"path", path,
+	return value.NewMap(
+		"path", storePath(conf),
 		"listening", status.Listening,
 		"pid", int64(status.PID),
 		"heartbeat", timeText(status.Heartbeat),
@@ -60,12 +78,32 @@ func (p *program) runCacheInfo(c *cli.Context) (err error) {
 		"skipped", skipped,
 		"jobs", jobs,
 		"returns", returns,
-	)
-	o, err := p.outputOptions(c, conf, log)
+	), nil
+}
+
+func cacheMinions(ctx context.Context, reader *jobcache.Reader, conf *master.Config) (value.Value, error) {
+	now := time.Now()
+	status, err := reader.Status(ctx, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return output.Print(p.stdout, c.String("out"), info, o)
+	minions, err := reader.Minions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := conf.AcceptedKeys()
+	if err != nil {
+		return nil, err
+	}
+	answer := value.NewMap()
+	for _, id := range ids {
+		m := minions[id]
+		v := m.Judge(now, status.PresenceAt, conf.GatherJobTimeout)
+		answer.Set(id, value.NewMap(
+			"state", v.State.String(), "since", timeText(v.Since), "why", v.Why,
+			"alive", timeText(m.AliveAt), "alive_by", m.AliveBy, "asked", timeText(m.AskedFirst)))
+	}
+	return answer, nil
 }
 
 // timeText writes a time in UTC, nil for none.

@@ -30,6 +30,7 @@ func (p *program) runSubscribe(c *cli.Context) error {
 		Store:         storePath(conf),
 		MasterID:      conf.ID(),
 		RunnerReturns: conf.RunnerReturns,
+		Keep:          conf.KeepJobs,
 		Log:           log,
 		Ready:         func() { p.say("following the bus at %s into %s", socket, storePath(conf)) },
 	})

@@ -24,6 +24,9 @@ type applier struct {
 	// runners is set where Salt keeps the jobs of runners (runner_returns, since 2016.3).
 	runners bool
 	now     func() time.Time
+
+	fields fields // of the event at hand; its memory serves the next one as well
+	packed []byte // the load at hand, likewise
 }
 
 // apply puts one message into tx. The errors of a message itself (it is to be counted and
@@ -53,85 +56,105 @@ func (a *applier) apply(tx *jobcache.Tx, msg []byte) error {
 	return nil
 }
 
-// fields are the parts of an event that the cache looks at; the rest stays packed.
+// fields are the parts of an event that the cache looks at; the rest stays packed. They
+// point into the event.
 type fields struct {
-	jid, id, act          string
+	jid, id, act, tgt     value.Raw
 	fun, user, stamp      value.Raw
 	minions, metadata     value.Raw
-	arg, ret              value.Raw
+	ret                   value.Raw
 	present, lost, result value.Raw
 	run                   value.Raw
 	all                   []field
 }
 
 type field struct {
-	key string
-	val value.Raw
+	key, val value.Raw
 }
 
-func scan(data value.Raw) (*fields, error) {
-	f := &fields{all: make([]field, 0, 16)}
-	err := value.Fields(data, func(key string, val value.Raw) error {
+// scan takes an event apart; the fields are valid until the next scan.
+func (a *applier) scan(data value.Raw) (*fields, error) {
+	f := &a.fields
+	*f = fields{all: f.all[:0]}
+	err := value.Entries(data, func(key, val value.Raw) error {
+		name, ok := key.TextBytes()
+		if !ok {
+			return nil
+		}
 		f.all = append(f.all, field{key, val})
-		switch key {
-		case "jid":
-			f.jid, _ = val.Text()
-		case "id":
-			f.id, _ = val.Text()
-		case "act":
-			f.act, _ = val.Text()
-		case "fun":
-			f.fun = val
-		case "user":
-			f.user = val
-		case "_stamp":
-			f.stamp = val
-		case "minions":
-			f.minions = val
-		case "metadata":
-			f.metadata = val
-		case "arg":
-			f.arg = val
-		case "return":
-			f.ret = val
-		case "present":
-			f.present = val
-		case "lost":
-			f.lost = val
-		case "result":
-			f.result = val
-		case "__run_num__":
-			f.run = val
+		if part := f.part(string(name)); part != nil {
+			*part = val
 		}
 		return nil
 	})
 	return f, err
 }
 
+// part is where the field of a name belongs, nil for one that nobody asks for.
+func (f *fields) part(name string) *value.Raw {
+	switch name {
+	case "jid":
+		return &f.jid
+	case "id":
+		return &f.id
+	case "act":
+		return &f.act
+	case "tgt":
+		return &f.tgt
+	case "fun":
+		return &f.fun
+	case "user":
+		return &f.user
+	case "_stamp":
+		return &f.stamp
+	case "minions":
+		return &f.minions
+	case "metadata":
+		return &f.metadata
+	case "return":
+		return &f.ret
+	case "present":
+		return &f.present
+	case "lost":
+		return &f.lost
+	case "result":
+		return &f.result
+	case "__run_num__":
+		return &f.run
+	}
+	return nil
+}
+
 // micros is the time of the event in microseconds since 1970; of one without a _stamp, now.
 func (a *applier) micros(f *fields) int64 {
-	if text, ok := f.stamp.Text(); ok {
-		if us, ok := parseStamp(text); ok {
+	if text, ok := f.stamp.TextBytes(); ok {
+		if us, ok := parseStamp(string(text)); ok {
 			return us
 		}
 	}
 	return a.now().UnixMicro()
 }
 
-// without packs the event again, leaving out one key.
-func (f *fields) without(key string) value.Raw {
+// without packs the event again, leaving out one key. The result is valid until the next
+// call.
+func (a *applier) without(key string) value.Raw {
+	is := func(f field) bool {
+		name, _ := f.key.TextBytes()
+		return string(name) == key
+	}
 	n := 0
-	for _, e := range f.all {
-		if e.key != key {
+	for _, f := range a.fields.all {
+		if !is(f) {
 			n++
 		}
 	}
-	out := value.AppendMap(nil, n)
-	for _, e := range f.all {
-		if e.key != key {
-			out = append(value.AppendText(out, e.key), e.val...)
+	out := value.AppendMap(a.packed[:0], n)
+	for _, f := range a.fields.all {
+		if !is(f) {
+			out = append(append(out, f.key...), f.val...)
 		}
 	}
+	a.packed = out
 	return out
 }
 
@@ -182,7 +205,7 @@ func minionIDs(raw value.Raw) []string {
 func jid(tag event.Tag, f *fields) (string, error) {
 	jid := tag.JID
 	if jid == "" {
-		jid = f.jid
+		jid, _ = f.jid.Text()
 	}
 	if !jobcache.ValidJID(jid) {
 		return "", errJID
@@ -191,7 +214,7 @@ func jid(tag event.Tag, f *fields) (string, error) {
 }
 
 func (a *applier) jobNew(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
 	}
@@ -203,10 +226,10 @@ func (a *applier) jobNew(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 		return errFields
 	}
 	ids := minionIDs(f.minions)
-	if len(tag.Syndics) > 0 { // a master below says whom it asked for a job of ours
-		return tx.PutJob(jobcache.Job{JID: jid, Minions: ids})
-	}
 	at := a.micros(f)
+	if len(tag.Syndics) > 0 { // a master below says whom it asked for a job of ours
+		return tx.PutJob(jobcache.Job{JID: jid, Stamp: at, Minions: ids})
+	}
 	fun := function(f.fun)
 	if fun == "saltutil.find_job" {
 		for _, id := range ids {
@@ -215,13 +238,13 @@ func (a *applier) jobNew(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 	}
 	return tx.PutJob(jobcache.Job{
 		JID: jid, Fun: fun, Source: jobcache.FromNew, Stamp: at,
-		Load: f.without("minions"), Metadata: f.metadata, Minions: ids,
+		Load: a.without("minions"), Metadata: f.metadata, Minions: ids,
 	})
 }
 
 // jobPublish reads what goes to the minions: only there, since 3008, stands the metadata.
 func (a *applier) jobPublish(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil || f.metadata == nil || len(tag.Syndics) > 0 {
 		return err
 	}
@@ -229,11 +252,11 @@ func (a *applier) jobPublish(tx *jobcache.Tx, tag event.Tag, ev event.Event) err
 	if err != nil {
 		return err
 	}
-	return tx.PutJob(jobcache.Job{JID: jid, Metadata: f.metadata})
+	return tx.PutJob(jobcache.Job{JID: jid, Stamp: a.micros(f), Metadata: f.metadata})
 }
 
 func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
 	}
@@ -249,7 +272,7 @@ func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) erro
 	}
 	id := tag.Minion
 	if id == "" {
-		id = f.id
+		id, _ = f.id.Text()
 	}
 	if !jobcache.ValidMinion(id) {
 		return errMinion
@@ -263,12 +286,12 @@ func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) erro
 	if err != nil {
 		return err
 	}
-	return tx.PutJob(a.fromReturn(jid, id, at, f))
+	return a.fromReturn(tx, jid, id, at, f)
 }
 
 // jobFailed keeps when the master told of a failed state.
 func (a *applier) jobFailed(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
 	}
@@ -294,17 +317,16 @@ func (a *applier) jobFailed(tx *jobcache.Tx, tag event.Tag, ev event.Event) erro
 // fromReturn makes a job of a return, for the case that nothing else announces it, as
 // salt.utils.job.store_job does. Salt matches its target against the accepted keys: a
 // minion's own id, which is all that salt-call sends, matches itself.
-func (a *applier) fromReturn(jid, id string, at int64, f *fields) jobcache.Job {
-	job := jobcache.Job{
-		JID: jid, Fun: function(f.fun), Source: jobcache.FromReturn, Stamp: at,
-		Load: f.without("return"), Metadata: f.metadata,
+func (a *applier) fromReturn(tx *jobcache.Tx, jid, id string, at int64, f *fields) error {
+	job := jobcache.Job{JID: jid, Source: jobcache.FromReturn, Stamp: at, Metadata: f.metadata}
+	if tgt, ok := f.tgt.TextBytes(); ok && string(tgt) == id {
+		job.Minions = []string{id}
 	}
-	for _, e := range f.all {
-		if tgt, ok := e.val.Text(); e.key == "tgt" && ok && tgt == id {
-			job.Minions = []string{id}
-		}
+	if !tx.Adds(job) { // most jobs are announced: spare the packing
+		return nil
 	}
-	return job
+	job.Fun, job.Load = function(f.fun), a.without("return")
+	return tx.PutJob(job)
 }
 
 // runner keeps a runner's job as salt.utils.job.store_job does when it ends: target and
@@ -314,7 +336,7 @@ func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 	if !a.runners || len(tag.Syndics) > 0 {
 		return nil
 	}
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
 	}
@@ -324,7 +346,7 @@ func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 	}
 	if tag.Kind == event.RunNew {
 		stamp, _ := f.stamp.Text()
-		return tx.PutJob(jobcache.Job{JID: jid, Announced: stamp})
+		return tx.PutJob(jobcache.Job{JID: jid, Stamp: a.micros(f), Announced: stamp})
 	}
 	if f.fun == nil || f.ret == nil {
 		return errFields
@@ -355,29 +377,30 @@ func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 
 // alive takes the events by which a minion itself shows that it is there.
 func (a *applier) alive(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
 	}
 	id := tag.Minion
 	if id == "" {
-		id = f.id
+		id, _ = f.id.Text()
 	}
 	if !jobcache.ValidMinion(id) {
 		return errMinion
 	}
-	if tag.Kind == event.Auth && (f.act != "accept" || !accepted(f.result)) {
+	if tag.Kind == event.Auth && !accepted(f) {
 		return nil
 	}
 	tx.Alive(id, a.micros(f), ev.Tag)
 	return nil
 }
 
-func accepted(result value.Raw) bool {
-	if len(result) == 0 {
+func accepted(f *fields) bool {
+	act, _ := f.act.TextBytes()
+	if string(act) != "accept" || len(f.result) == 0 {
 		return false
 	}
-	v, err := result.Decode()
+	v, err := f.result.Decode()
 	return err == nil && v == true
 }
 
@@ -385,7 +408,7 @@ func (a *applier) presence(tx *jobcache.Tx, tag event.Tag, ev event.Event) error
 	if len(tag.Syndics) > 0 { // of the minions of another master
 		return nil
 	}
-	f, err := scan(ev.Data)
+	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type Config struct {
 	MasterID string
 	// RunnerReturns is Salt's setting of that name: whether runners are kept as jobs.
 	RunnerReturns bool
+	// Keep is how long jobs stay in the store; 0 is for ever.
+	Keep time.Duration
 	// QueueBytes bounds what may wait for the disk; 0 is 64 MiB.
 	QueueBytes int
 	// Ready, where set, is called once the store is open and the bus is being dialled.
@@ -37,6 +39,9 @@ const (
 	defaultQueue = 64 << 20
 	// maxBatch bounds the messages of one transaction, so that readers see them soon.
 	maxBatch = 10_000
+	// Old jobs leave every pruneEvery, up to maxPrune at once, so that nobody waits.
+	pruneEvery = 10 * time.Second
+	maxPrune   = 1000
 )
 
 // Run follows the bus until ctx ends, then stores what is still in memory and returns nil.
@@ -143,6 +148,8 @@ func reasonName(err error) string {
 func (s *subscriber) store(ctx context.Context) error {
 	beat := time.NewTicker(jobcache.HeartbeatEvery)
 	defer beat.Stop()
+	prune := time.NewTicker(pruneEvery)
+	defer prune.Stop()
 	if err := s.commit(ctx, nil, 0, 0); err != nil {
 		return err
 	}
@@ -154,12 +161,28 @@ func (s *subscriber) store(ctx context.Context) error {
 			if err := s.commit(ctx, nil, 0, 0); err != nil {
 				return err
 			}
+		case now := <-prune.C:
+			if err := s.prune(ctx, now); err != nil {
+				return err
+			}
 		case <-s.queue.ready:
 			if err := s.drain(ctx); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// prune takes out what is too old.
+func (s *subscriber) prune(ctx context.Context, now time.Time) error {
+	if s.cfg.Keep == 0 {
+		return nil
+	}
+	n, err := s.writer.Prune(context.WithoutCancel(ctx), now.Add(-s.cfg.Keep), maxPrune)
+	if n > 0 {
+		s.log.Debug("old jobs left the job cache", "jobs", n)
+	}
+	return err
 }
 
 // rest stores what is left when the reading side has ended.
