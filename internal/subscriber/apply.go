@@ -18,6 +18,18 @@ var (
 	errFields = errors.New("event lacks a field")
 )
 
+// store takes what events tell; jobcache.Tx documents the methods.
+type store interface {
+	Adds(jobcache.Job) bool
+	PutJob(jobcache.Job) error
+	PutReturn(jid string, r jobcache.Return) error
+	PutFailure(jid string, f jobcache.Failure) error
+	Alive(id string, stamp int64, by string)
+	Asked(id string, stamp int64, jid string)
+	Lost(id string, stamp int64)
+	Present(ids []string, stamp int64) error
+}
+
 // applier turns events into what the cache keeps.
 type applier struct {
 	masterID string
@@ -31,7 +43,7 @@ type applier struct {
 
 // apply puts one message into tx. The errors of a message itself (it is to be counted and
 // passed over) are those of event and value and the three above; others are the store's.
-func (a *applier) apply(tx *jobcache.Tx, msg []byte) error {
+func (a *applier) apply(tx store, msg []byte) error {
 	ev, err := event.Decode(msg)
 	if err != nil {
 		return err
@@ -213,7 +225,7 @@ func jid(tag event.Tag, f *fields) (string, error) {
 	return jid, nil
 }
 
-func (a *applier) jobNew(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) jobNew(tx store, tag event.Tag, ev event.Event) error {
 	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
@@ -243,7 +255,7 @@ func (a *applier) jobNew(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 }
 
 // jobPublish reads what goes to the minions: only there, since 3008, stands the metadata.
-func (a *applier) jobPublish(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) jobPublish(tx store, tag event.Tag, ev event.Event) error {
 	f, err := a.scan(ev.Data)
 	if err != nil || f.metadata == nil || len(tag.Syndics) > 0 {
 		return err
@@ -255,7 +267,7 @@ func (a *applier) jobPublish(tx *jobcache.Tx, tag event.Tag, ev event.Event) err
 	return tx.PutJob(jobcache.Job{JID: jid, Stamp: a.micros(f), Metadata: f.metadata})
 }
 
-func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) jobReturn(tx store, tag event.Tag, ev event.Event) error {
 	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
@@ -290,7 +302,7 @@ func (a *applier) jobReturn(tx *jobcache.Tx, tag event.Tag, ev event.Event) erro
 }
 
 // jobFailed keeps when the master told of a failed state.
-func (a *applier) jobFailed(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) jobFailed(tx store, tag event.Tag, ev event.Event) error {
 	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
@@ -317,7 +329,7 @@ func (a *applier) jobFailed(tx *jobcache.Tx, tag event.Tag, ev event.Event) erro
 // fromReturn makes a job of a return, for the case that nothing else announces it, as
 // salt.utils.job.store_job does. Salt matches its target against the accepted keys: a
 // minion's own id, which is all that salt-call sends, matches itself.
-func (a *applier) fromReturn(tx *jobcache.Tx, jid, id string, at int64, f *fields) error {
+func (a *applier) fromReturn(tx store, jid, id string, at int64, f *fields) error {
 	job := jobcache.Job{JID: jid, Source: jobcache.FromReturn, Stamp: at, Metadata: f.metadata}
 	if tgt, ok := f.tgt.TextBytes(); ok && string(tgt) == id {
 		job.Minions = []string{id}
@@ -332,7 +344,7 @@ func (a *applier) fromReturn(tx *jobcache.Tx, jid, id string, at int64, f *field
 // runner keeps a runner's job as salt.utils.job.store_job does when it ends: target and
 // returner are the master itself, the return is the whole event, though with the _stamp
 // of its announcement (Salt fires both events with one dict).
-func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) runner(tx store, tag event.Tag, ev event.Event) error {
 	if !a.runners || len(tag.Syndics) > 0 {
 		return nil
 	}
@@ -376,7 +388,7 @@ func (a *applier) runner(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
 }
 
 // alive takes the events by which a minion itself shows that it is there.
-func (a *applier) alive(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) alive(tx store, tag event.Tag, ev event.Event) error {
 	f, err := a.scan(ev.Data)
 	if err != nil {
 		return err
@@ -404,7 +416,7 @@ func accepted(f *fields) bool {
 	return err == nil && v == true
 }
 
-func (a *applier) presence(tx *jobcache.Tx, tag event.Tag, ev event.Event) error {
+func (a *applier) presence(tx store, tag event.Tag, ev event.Event) error {
 	if len(tag.Syndics) > 0 { // of the minions of another master
 		return nil
 	}

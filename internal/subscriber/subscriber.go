@@ -62,24 +62,21 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		skipped: make(map[string]int64),
 		told:    make(map[string]bool),
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var reading sync.WaitGroup
+	var lost error
 	reading.Go(func() {
-		if err := event.Follow(ctx, cfg.Bus, s); err != nil {
-			stop(err)
-		}
+		lost = event.Follow(ctx, cfg.Bus, s) // an error only where waiting does not help
+		stop()
 	})
 	if cfg.Ready != nil {
 		cfg.Ready()
 	}
 	err = s.store(ctx)
-	stop(err)
+	stop()
 	reading.Wait()
-	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
-		err = cause
-	}
-	return errors.Join(err, s.rest(ctx))
+	return errors.Join(err, lost, s.rest(ctx))
 }
 
 type subscriber struct {
