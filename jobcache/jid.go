@@ -2,6 +2,7 @@ package jobcache
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,22 +33,15 @@ func JIDTime(jid string) (string, error) {
 	if len(jid) != 20 && (len(jid) <= 21 || jid[20] != '_') {
 		return "", nil
 	}
-	month := 0
-	if _, err := fmt.Sscanf(jid[4:6], "%02d", &month); err != nil || month < 0 || month > 12 {
+	month, err := strconv.Atoi(strings.TrimSpace(jid[4:6])) // as Python's int
+	if err != nil || month < 0 || month > 12 {
 		return "", fmt.Errorf("jid %q: no month %q", jid, jid[4:6])
 	}
 	name := ""
 	if month > 0 { // calendar.month_abbr[0] is empty
 		name = time.Month(month).String()[:3]
 	}
-	var b strings.Builder
-	b.Grow(28)
-	for _, part := range []string{
-		jid[:4], ", ", name, " ", jid[6:8], " ", jid[8:10], ":", jid[10:12], ":", jid[12:14], ".", jid[14:20],
-	} {
-		b.WriteString(part)
-	}
-	return b.String(), nil
+	return jid[:4] + ", " + name + " " + jid[6:8] + " " + jid[8:10] + ":" + jid[10:12] + ":" + jid[12:14] + "." + jid[14:20], nil
 }
 
 // ValidMinion tells whether id can be a minion's, as salt.utils.verify.valid_id has it: it

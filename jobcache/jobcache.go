@@ -80,6 +80,18 @@ type Failure struct {
 	Stamp string
 }
 
+// Era is a span of Salt's releases whose own salt-run answers alike.
+type Era int
+
+const (
+	// Since3000 are the releases on Python 3, and those that are not known.
+	Since3000 Era = iota
+	// Python2 are 2016.3 to 2019.2 on Python 2.
+	Python2
+	// UpTo2015 are the releases with a ZeroMQ bus, up to 2015.8.
+	UpTo2015
+)
+
 // Status says what the cache knows, and from when.
 type Status struct {
 	// Listening is set while a subscriber runs and is connected to the bus.
@@ -94,7 +106,6 @@ type Status struct {
 	Skipped map[string]int64
 	// PresenceAt is when the newest presence list was sent; zero: none was.
 	PresenceAt time.Time
-	// OldMaster is set where the bus is that of a Salt up to 2015.8, which answers in other
-	// words than its successors.
-	OldMaster bool
+	// Era is how old the master is, as far as its bus shows it.
+	Era Era
 }

@@ -43,14 +43,15 @@ func pack(raw value.Raw, buf *[]byte) []byte {
 	return *buf
 }
 
-// unpack undoes pack; the result may share blob.
-func unpack(blob []byte) (value.Raw, error) {
+// unpack undoes pack; the result is blob or lies in *buf, and is valid until either changes.
+func unpack(blob []byte, buf *[]byte) (value.Raw, error) {
 	if len(blob) == 0 || blob[0] != 0x28 {
 		return blob, nil
 	}
-	raw, err := decoder().DecodeAll(blob, nil)
+	raw, err := decoder().DecodeAll(blob, (*buf)[:0])
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
+	*buf = raw
 	return raw, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,30 +108,40 @@ func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
 		}
 		return nil, errors.Join(err, stmt.Reset())
 	}
-	job, err := scanJob(stmt)
+	job, err := new(row).job(stmt)
 	if err == nil {
 		job.Minions, err = scanMinions(stmt)
 	}
 	return job, errors.Join(err, stmt.Reset())
 }
 
-// scanJob reads all but the minions, which a listing does not ask for.
-func scanJob(stmt *sqlite.Stmt) (*Job, error) {
-	load, err := unpack(columnBytes(stmt, 4))
+// row is a row of jobs; its memory serves the next row as well.
+type row struct {
+	scanned        Job
+	load, metadata []byte
+	unpacked       []byte
+}
+
+// job reads all but the minions, which a listing does not ask for.
+func (r *row) job(stmt *sqlite.Stmt) (*Job, error) {
+	r.load = columnInto(stmt, 4, r.load)
+	r.metadata = columnInto(stmt, 5, r.metadata)
+	load, err := unpack(r.load, &r.unpacked)
 	if err != nil {
 		return nil, err
 	}
-	return &Job{
+	r.scanned = Job{
 		JID: stmt.ColumnText(0), Fun: stmt.ColumnText(1), Source: Source(stmt.ColumnInt64(2)),
-		Stamp: stmt.ColumnInt64(3), Load: load, Metadata: columnBytes(stmt, 5), Announced: stmt.ColumnText(7),
-	}, nil
+		Stamp: stmt.ColumnInt64(3), Load: load, Metadata: r.metadata, Announced: stmt.ColumnText(7),
+	}
+	return &r.scanned, nil
 }
 
 func scanMinions(stmt *sqlite.Stmt) ([]string, error) {
 	if stmt.ColumnIsNull(6) {
 		return nil, nil
 	}
-	raw, err := unpack(columnBytes(stmt, 6))
+	raw, err := unpack(columnBytes(stmt, 6), new([]byte))
 	if err != nil {
 		return nil, err
 	}
@@ -152,19 +163,23 @@ func scanMinions(stmt *sqlite.Stmt) ([]string, error) {
 }
 
 func columnBytes(stmt *sqlite.Stmt, col int) []byte {
+	return columnInto(stmt, col, nil)
+}
+
+// columnInto reads a blob into buf, or into a new slice where buf is too small.
+func columnInto(stmt *sqlite.Stmt, col int, buf []byte) []byte {
 	n := stmt.ColumnLen(col)
-	if n == 0 {
-		return nil
-	}
-	buf := make([]byte, n)
+	buf = slices.Grow(buf[:0], n)[:n]
 	stmt.ColumnBytes(col, buf)
 	return buf
 }
 
-// Jobs calls f with each job whose load is known, by jid, without its minions.
+// Jobs calls f with each job whose load is known, by jid, without its minions. The job is
+// valid until f returns.
 func (r *Reader) Jobs(ctx context.Context, f func(*Job) error) error {
+	var row row
 	return r.each(ctx, "SELECT "+jobColumns+" FROM jobs WHERE source > 0 ORDER BY jid", func(stmt *sqlite.Stmt) error {
-		job, err := scanJob(stmt)
+		job, err := row.job(stmt)
 		if err != nil {
 			return err
 		}
@@ -175,7 +190,7 @@ func (r *Reader) Jobs(ctx context.Context, f func(*Job) error) error {
 // Returns calls f with each return to a job, by minion.
 func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error) error {
 	return r.each(ctx, "SELECT minion, stamp, trimmed, event FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
-		event, err := unpack(columnBytes(stmt, 3))
+		event, err := unpack(columnBytes(stmt, 3), new([]byte))
 		if err != nil {
 			return err
 		}
@@ -242,8 +257,8 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 			s.Heartbeat = micros(stmt.ColumnInt64(1))
 		case name == "presence_at":
 			s.PresenceAt = micros(stmt.ColumnInt64(1))
-		case name == "old_master":
-			s.OldMaster = stmt.ColumnBool(1)
+		case name == "era":
+			s.Era = Era(stmt.ColumnInt64(1))
 		case name == "count.events":
 			s.Events = stmt.ColumnInt64(1)
 		case strings.HasPrefix(name, "count.skipped."):

@@ -325,7 +325,7 @@ func TestStatus(t *testing.T) {
 		tx.Count("events", 2)
 		tx.Count("events", 1)
 		tx.Count("skipped.malformed", 4)
-		return tx.Heartbeat(now, true, true)
+		return tx.Heartbeat(now, true, jobcache.Python2)
 	})
 	r := reader(t, path)
 	for _, test := range []struct {
@@ -336,7 +336,7 @@ func TestStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Listening != test.want || s.Events != 3 || s.Skipped["malformed"] != 4 || !s.OldMaster || s.PID != os.Getpid() || !s.Heartbeat.Equal(now) {
+		if s.Listening != test.want || s.Events != 3 || s.Skipped["malformed"] != 4 || s.Era != jobcache.Python2 || s.PID != os.Getpid() || !s.Heartbeat.Equal(now) {
 			t.Errorf("after %v: %+v", test.after, s)
 		}
 	}

@@ -335,12 +335,11 @@ func (tx *Tx) Count(name string, n int64) {
 	tx.w.counts[name] += n
 }
 
-// Heartbeat notes whether this process is connected to a bus, and whether that is one of a
-// master up to 2015.8.
-func (tx *Tx) Heartbeat(now time.Time, connected, old bool) error {
+// Heartbeat notes whether this process is connected to a bus, and of which era that is.
+func (tx *Tx) Heartbeat(now time.Time, connected bool, era Era) error {
 	err := errors.Join(tx.setMeta("listening", integer(connected)), tx.setMeta("pid", int64(os.Getpid())))
 	if connected {
-		err = errors.Join(err, tx.setMeta("heartbeat", now.UnixMicro()), tx.setMeta("old_master", integer(old)))
+		err = errors.Join(err, tx.setMeta("heartbeat", now.UnixMicro()), tx.setMeta("era", int64(era)))
 	}
 	return err
 }

@@ -20,7 +20,7 @@ func jobInstance(env *Env, job *jobcache.Job) (*value.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &value.Map{Entries: make([]value.Entry, 0, 9)}
+	m := &value.Map{Entries: make([]value.Entry, 0, 7)}
 	appendInstance(m, load)
 	m.Entries = append(m.Entries, value.Entry{Key: "StartTime", Val: start})
 	return m, env.addEndTime(m, job.JID)
@@ -62,20 +62,21 @@ func decodeLoad(env *Env, job *jobcache.Job) (*load, error) {
 		return l, nil
 	}
 	var kwargs value.Value
-	err := value.Fields(job.Load, func(key string, raw value.Raw) (err error) {
-		switch key {
+	err := value.Entries(job.Load, func(key, raw value.Raw) (err error) {
+		name, _ := key.TextBytes()
+		switch string(name) {
 		case "fun":
-			l.fun, err = raw.Decode()
+			l.fun, err = env.words.decode(raw)
 		case "arg":
-			l.arg, err = raw.Decode()
+			l.arg, err = env.words.decode(raw)
 		case "tgt":
-			l.tgt, err = raw.Decode()
+			l.tgt, err = env.words.decode(raw)
 		case "tgt_type":
-			l.tgtType, err = raw.Decode()
+			l.tgtType, err = env.words.decode(raw)
 		case "user":
-			l.user, err = raw.Decode()
+			l.user, err = env.words.decode(raw)
 		case "kwargs":
-			kwargs, err = raw.Decode()
+			kwargs, err = env.words.decode(raw)
 		}
 		return err
 	})
@@ -89,20 +90,49 @@ func decodeLoad(env *Env, job *jobcache.Job) (*load, error) {
 	if env.OldMaster { // Salt knew no metadata
 		l.hasMetadata = false
 	} else if !l.hasMetadata {
-		l.metadata, l.hasMetadata = metadataIn(kwargs, l.arg)
+		l.metadata, l.hasMetadata = metadataIn(env, kwargs, l.arg)
 	}
 	return l, nil
 }
 
+// words are the small values that a listing meets in job after job (functions, targets,
+// users), each decoded once. The value of a load is never changed.
+type words map[string]value.Value
+
+const (
+	maxWord  = 64   // bytes of msgpack
+	maxWords = 4096 // of one answer
+)
+
+func (w *words) decode(raw value.Raw) (value.Value, error) {
+	if len(raw) > maxWord {
+		return raw.Decode()
+	}
+	if v, ok := (*w)[string(raw)]; ok {
+		return v, nil
+	}
+	v, err := raw.Decode()
+	if err == nil && len(*w) < maxWords {
+		if *w == nil {
+			*w = make(words)
+		}
+		(*w)[string(raw)] = v
+	}
+	return v, err
+}
+
 // metadataIn finds the metadata that a job carries in its kwargs or, given on the command
 // line as metadata={…}, in its arguments.
-func metadataIn(kwargs, arg value.Value) (value.Value, bool) {
+func metadataIn(env *Env, kwargs, arg value.Value) (value.Value, bool) {
 	if m, ok := kwargs.(*value.Map); ok {
 		if metadata, ok := m.Get("metadata"); ok {
 			return metadata, true
 		}
 	}
 	args, _ := arg.(value.List)
+	if env.Python2 { // which looked no further
+		args = nil
+	}
 	for _, a := range args {
 		m, ok := a.(*value.Map)
 		if !ok {

@@ -148,11 +148,14 @@ func listJobs(ctx context.Context, env *Env, extSource value.Value, match *filte
 		return nil, err
 	}
 	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
+		if !match.mayMatch(job) {
+			return nil
+		}
 		instance, err := jobInstance(env, job)
 		if err != nil {
 			return err
 		}
-		if match.matches(job, instance) {
+		if match.matches(instance) {
 			f(job.JID, instance)
 		}
 		return nil
@@ -199,12 +202,18 @@ func newFilter(now time.Time, metadata, function, target, start, end value.Value
 	return f, nil
 }
 
-// matches follows salt.runners.jobs.list_jobs.
-func (f *filter) matches(job *jobcache.Job, instance *value.Map) bool {
+// mayMatch tells without a look into the load whether matches could be true.
+func (f *filter) mayMatch(job *jobcache.Job) bool {
 	when := job.JID[:20]
 	if f.start != "" && when < f.start || f.end != "" && when > f.end {
 		return false
 	}
+	// The name of a job of several functions is not what is searched.
+	return f.functions == nil || job.Fun == "" || strings.Contains(job.Fun, ",") || anyMatches(job.Fun, f.functions)
+}
+
+// matches follows salt.runners.jobs.list_jobs, for a job that mayMatch.
+func (f *filter) matches(instance *value.Map) bool {
 	if f.functions != nil {
 		fun, _ := instance.Get("Function")
 		if !anyMatches(fun, f.functions) {

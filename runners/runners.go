@@ -67,8 +67,12 @@ type Env struct {
 	Progress func(message string)
 	// OldMaster is set for a master up to 2015.8, whose own salt-run answers differently.
 	OldMaster bool
+	// Python2 is set for a master up to 2019.2 on Python 2.
+	Python2 bool
 	// ExtJobCache and MasterJobCache are Salt's settings of those names.
 	ExtJobCache, MasterJobCache string
+
+	words words
 }
 
 // progress tells a step, if the call asks for that.

@@ -117,7 +117,7 @@ func (d *decoder) mapping() (Value, error) {
 		return nil, err
 	}
 	m := &Map{Entries: make([]Entry, 0, n)}
-	seen := make(map[any]int, n)
+	places := newPlaces(n)
 	for range n {
 		key, err := d.value()
 		if err != nil {
@@ -127,16 +127,45 @@ func (d *decoder) mapping() (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h, ok := hashable(key); ok {
-			if i, twice := seen[h]; twice {
-				m.Entries[i].Val = val
-				continue
-			}
-			seen[h] = len(m.Entries)
+		if i, twice := places.of(key, m.Entries); twice {
+			m.Entries[i].Val = val
+			continue
 		}
 		m.Entries = append(m.Entries, Entry{key, val})
 	}
 	return m, nil
+}
+
+// places remembers where in a map each key is; nil for few keys, which are looked through
+// sooner than they are hashed.
+type places map[any]int
+
+func newPlaces(n int) places {
+	const few = 12
+	if n <= few {
+		return nil
+	}
+	return make(places, n)
+}
+
+// of returns the place of a key among entries, or notes that it will be the next.
+func (p places) of(key Value, entries []Entry) (place int, ok bool) {
+	h, ok := hashable(key)
+	if !ok {
+		return 0, false
+	}
+	if p != nil {
+		if place, ok = p[h]; !ok {
+			p[h] = len(entries)
+		}
+		return place, ok
+	}
+	for i := range entries {
+		if other, ok := hashable(entries[i].Key); ok && other == h {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // hashable gives a key as a comparable that is the same for keys that Python

@@ -3,6 +3,7 @@ package value_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"testing"
@@ -158,10 +159,39 @@ func TestAppend(t *testing.T) {
 			t.Errorf("head of %d: %v", n, err)
 		}
 	}
+	for _, n := range []int{0, 15, 16, 70000} {
+		list := value.AppendList(nil, n)
+		for range n {
+			list = value.AppendText(list, "x")
+		}
+		if got, err := value.Decode(list); err != nil || len(got.(value.List)) != n {
+			t.Errorf("list of %d: %v", n, err)
+		}
+	}
 	for _, n := range []int{0, 31, 32, 255, 256, 65535, 65536} {
 		want := string(bytes.Repeat([]byte("x"), n))
 		if got, err := value.Decode(value.AppendText(nil, want)); err != nil || got != want {
 			t.Errorf("text of %d: %v", n, err)
+		}
+	}
+}
+
+// Of a key that comes twice the last value stays, in the place of the first, in small maps and
+// in large ones.
+func TestDecodeTwice(t *testing.T) {
+	for _, n := range []int{3, 40} {
+		data := value.AppendMap(nil, n+1)
+		for i := range n {
+			data = append(value.AppendText(data, fmt.Sprint("key", i)), byte(i))
+		}
+		data = append(value.AppendText(data, "key1"), 99)
+		got, err := value.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := got.(*value.Map)
+		if v, _ := m.Get("key1"); m.Len() != n || v != int64(99) || m.Entries[1].Key != "key1" {
+			t.Errorf("map of %d: %v", n, m.Entries)
 		}
 	}
 }

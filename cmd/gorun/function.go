@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,8 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	if !ok {
 		return q.unknownFunction(args[0])
 	}
+	// An answer is built, printed and gone: to collect on the way is to look at what stays.
+	debug.SetGCPercent(400)
 	bound, err := q.bind(f, args[1:])
 	if err != nil {
 		return q.misfit(f, err)
@@ -210,8 +213,9 @@ func (q *question) ask(ctx context.Context, f *runners.Func, args runners.Args) 
 	if err != nil {
 		return nil, err
 	}
-	env.Cache, env.OldMaster = reader, status.OldMaster
-	q.options.OldMaster = status.OldMaster
+	env.Cache = reader
+	env.OldMaster, env.Python2 = status.Era == jobcache.UpTo2015, status.Era != jobcache.Since3000
+	q.options.OldMaster, q.options.Python2 = env.OldMaster, env.Python2
 	return f.Run(ctx, env, args)
 }
 

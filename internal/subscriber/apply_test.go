@@ -219,6 +219,14 @@ func TestParseStamp(t *testing.T) {
 		{"2026-11-22T07:38:29+00:00", "2026-11-22T07:38:29Z"},
 		{"2026-11-22T08:38:29.5+01:00", "2026-11-22T07:38:29.5Z"},
 		{"2026-13-22T08:38:29", ""},
+		{"2026-13-22T08:38:29.000000", ""},
+		{"2026-02-29T08:38:29.000000", ""},
+		{"2024-02-29T08:38:29.000001+00:00", "2024-02-29T08:38:29.000001Z"},
+		{"2026-11-22T24:00:00.000000", ""},
+		{"2026-11-22T08:60:29.000000", ""},
+		{"2026-11-22T08:38:29.000000+01:00", "2026-11-22T07:38:29Z"},
+		{"2026-11-22 08:38:29.000000", ""},
+		{"2026-11-22T08:38:29.00000x", ""},
 		{"yesterday", ""},
 		{"", ""},
 	}
@@ -283,6 +291,18 @@ func (s soundStore) Alive(id string, _ int64, _ string)   { s.minions(id) }
 func (s soundStore) Asked(id string, _ int64, jid string) { s.minions(id); s.job(jid) }
 func (s soundStore) Lost(id string, _ int64)              { s.minions(id) }
 func (s soundStore) Present(ids []string, _ int64) error  { s.minions(ids...); return nil }
+
+// What parseUTC reads, time.Parse reads as the same; it leaves out nothing in the usual form.
+func TestParseUTC(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := rapid.StringMatching(`\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-6]\d:[0-6]\d\.\d{6}(\+00:00)?`).Draw(rt, "stamp")
+		got, ok := parseUTC(s)
+		want, err := time.Parse("2006-01-02T15:04:05.999999999", strings.TrimSuffix(s, "+00:00"))
+		if ok != (err == nil) || ok && got != want.UnixMicro() {
+			rt.Errorf("%s: %d, %v; time.Parse: %v, %v", s, got, ok, want, err)
+		}
+	})
+}
 
 func FuzzApply(f *testing.F) {
 	f.Add(newJob(jid1, "test.ping", 1, "m1"))

@@ -12,11 +12,15 @@ type queue struct {
 	bufs [2]batch // bufs[0] is being filled, bufs[1] was taken
 }
 
-// batch is messages one behind the other in one piece of memory, used again and again.
+// batch is messages in pieces of memory that hold many of them: to grow copies nothing.
 type batch struct {
-	data []byte
-	ends []int
+	messages [][]byte
+	piece    []byte // the last one, with room for more
+	size     int    // bytes of the messages
 }
+
+// pieceSize is in bytes; a larger message has a piece for itself.
+const pieceSize = 256 << 10
 
 func newQueue(max int) *queue {
 	return &queue{max: max, ready: make(chan struct{}, 1)}
@@ -26,10 +30,9 @@ func newQueue(max int) *queue {
 func (q *queue) put(msg []byte) bool {
 	q.mu.Lock()
 	b := &q.bufs[0]
-	ok := len(b.data)+len(msg) <= q.max
+	ok := b.size+len(msg) <= q.max
 	if ok {
-		b.data = append(b.data, msg...)
-		b.ends = append(b.ends, len(b.data))
+		b.add(msg)
 	}
 	q.mu.Unlock()
 	select {
@@ -48,22 +51,30 @@ func (q *queue) take() *batch {
 	return &q.bufs[1]
 }
 
-// keepBuffer is how much memory, in bytes, a batch may keep for the next one.
-const keepBuffer = 4 << 20
+func (b *batch) add(msg []byte) {
+	if cap(b.piece)-len(b.piece) < len(msg) {
+		b.piece = make([]byte, 0, max(pieceSize, len(msg)))
+	}
+	start := len(b.piece)
+	b.piece = append(b.piece, msg...)
+	b.messages = append(b.messages, b.piece[start:len(b.piece):len(b.piece)])
+	b.size += len(msg)
+}
+
+// keepMessages is how many slots for messages a batch may keep for the next one.
+const keepMessages = 10_000
 
 func (b *batch) reset() {
-	if cap(b.data) > keepBuffer {
-		b.data = nil
+	if cap(b.messages) > keepMessages {
+		b.messages = nil
 	}
-	b.data, b.ends = b.data[:0], b.ends[:0]
+	if cap(b.piece) > pieceSize {
+		b.piece = nil
+	}
+	clear(b.messages) // lets their pieces go
+	b.messages, b.piece, b.size = b.messages[:0], b.piece[:0], 0
 }
 
-func (b *batch) len() int { return len(b.ends) }
+func (b *batch) len() int { return len(b.messages) }
 
-func (b *batch) message(i int) []byte {
-	start := 0
-	if i > 0 {
-		start = b.ends[i-1]
-	}
-	return b.data[start:b.ends[i]]
-}
+func (b *batch) message(i int) []byte { return b.messages[i] }

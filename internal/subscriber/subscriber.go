@@ -211,8 +211,8 @@ func (s *subscriber) commit(ctx context.Context, b *batch, i, j int) error {
 	connected, form, skipped := s.connected, s.form, s.skipped
 	s.skipped = make(map[string]int64)
 	s.mu.Unlock()
-	// Masters with a ZeroMQ bus do not keep runners as jobs.
-	s.apply.runners = s.cfg.RunnerReturns && form != event.FormZMQ
+	// Masters on Python 2 keep no load of a runner, and so do not list it.
+	s.apply.runners = s.cfg.RunnerReturns && eraOf(form) == jobcache.Since3000
 	return s.writer.Update(context.WithoutCancel(ctx), func(tx *jobcache.Tx) error {
 		for name, n := range skipped {
 			tx.Count("skipped."+name, n)
@@ -229,8 +229,19 @@ func (s *subscriber) commit(ctx context.Context, b *batch, i, j int) error {
 			}
 			tx.Count("events", 1)
 		}
-		return tx.Heartbeat(time.Now(), connected, form == event.FormZMQ)
+		return tx.Heartbeat(time.Now(), connected, eraOf(form))
 	})
+}
+
+// eraOf is what the form of the bus shows of the master's age.
+func eraOf(form event.Form) jobcache.Era {
+	switch form {
+	case event.FormZMQ:
+		return jobcache.UpTo2015
+	case event.FormOld:
+		return jobcache.Python2
+	}
+	return jobcache.Since3000
 }
 
 // passable tells an error of the message from one of the store.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"gorun/jobcache"
+)
+
+// cost is what one whole process took.
+type cost struct {
+	wall, cpu time.Duration
+	stdout    []byte
+}
+
+// runProcess runs a command to its end; a status other than 0 is an error.
+func runProcess(cmd *exec.Cmd) (cost, error) {
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	start := time.Now()
+	err := cmd.Run()
+	wall := time.Since(start)
+	if err != nil {
+		return cost{}, fmt.Errorf("%s: %w\n%s%s", cmd, err, out.Bytes(), errs.Bytes())
+	}
+	return cost{wall, cpuOf(cmd.ProcessState), out.Bytes()}, nil
+}
+
+func cpuOf(s *os.ProcessState) time.Duration { return s.UserTime() + s.SystemTime() }
+
+// peakMemory is the most memory that a running process has had, in bytes. (The rusage of an
+// ended one counts this program's as well, which started it.)
+func peakMemory(pid int) (int64, error) {
+	text, _ := procField(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")
+	kb, err := strconv.ParseInt(strings.TrimSuffix(text, " kB"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("peak memory: %w", err)
+	}
+	return kb << 10, nil
+}
+
+// subscription is a running `gorun subscribe`.
+type subscription struct {
+	cmd    *exec.Cmd
+	errors bytes.Buffer
+	store  string // path of the store
+	reader *jobcache.Reader
+}
+
+// subscribe starts one on a master's configuration and waits for its store.
+func subscribe(ctx context.Context, gorun, config, cachedir string) (*subscription, error) {
+	s := &subscription{
+		cmd:   exec.CommandContext(ctx, gorun, "-c", config, "subscribe"),
+		store: filepath.Join(cachedir, "gorun", jobcache.File),
+	}
+	s.cmd.Stderr = &s.errors
+	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	err := poll(ctx, time.Millisecond, func() (bool, error) {
+		var err error
+		s.reader, err = jobcache.OpenReader(s.store)
+		if errors.Is(err, jobcache.ErrNoStore) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// stop ends it in order.
+func (s *subscription) stop() error {
+	var err error
+	if s.reader != nil {
+		err = s.reader.Close()
+		s.reader = nil
+	}
+	if s.cmd.ProcessState != nil {
+		return err
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // Wait says how it ended
+	if e := s.cmd.Wait(); e != nil {
+		err = errors.Join(err, fmt.Errorf("gorun subscribe: %w\n%s", e, s.errors.Bytes()))
+	}
+	return err
+}
+
+// stored is how many events a reader sees; an event that was passed over is an error.
+func (s *subscription) stored(ctx context.Context) (int, error) {
+	status, err := s.reader.Status(ctx, time.Now())
+	if err == nil && len(status.Skipped) > 0 {
+		err = fmt.Errorf("events were skipped: %v", status.Skipped)
+	}
+	return int(status.Events), err
+}
+
+// until waits for a reader to see n events.
+func (s *subscription) until(ctx context.Context, n int) error {
+	return poll(ctx, time.Millisecond, func() (bool, error) {
+		stored, err := s.stored(ctx)
+		return stored >= n, err
+	})
+}
+
+// poll asks until the answer is true, an error, or ctx ends.
+func poll(ctx context.Context, every time.Duration, ask func() (bool, error)) error {
+	for {
+		ok, err := ask()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
+}
