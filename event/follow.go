@@ -11,8 +11,8 @@ import (
 // which reads nothing meanwhile: newer masters drop a reader that is slow, and older
 // ones keep in memory what it has not read.
 type Handler interface {
-	// Connected is called when a connection stands. The form is FormUnknown on a
-	// stream bus that has been silent so far.
+	// Connected is called when a connection stands, with FormUnknown on a stream bus that
+	// has been silent so far, and then again when its first message has shown the form.
 	Connected(Form)
 	// Message is called with the body of each message, for Decode; it is valid until
 	// Message returns.
@@ -66,15 +66,17 @@ func Follow(ctx context.Context, cfg Config, h Handler) error {
 func deliver(src Source, cfg Config, h Handler, wait *backoff) error {
 	defer func() { _ = src.Close() }() // it has ended already
 	since := time.Now()
-	form := FormUnknown
+	form, told := FormUnknown, src.Form()
 	for {
 		body, err := src.Next()
 		switch {
 		case err == nil:
 			if form == FormUnknown {
 				form = src.Form()
-				cfg.log().Debug("event bus speaks", "form", form.String())
 				wait.reset()
+				if form != told {
+					h.Connected(form)
+				}
 			}
 			h.Message(body)
 		case passedOver(err):

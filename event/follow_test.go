@@ -22,18 +22,27 @@ import (
 
 // notes is a Handler that writes down what it is told.
 type notes struct {
+	up   bool // Connected came, and no Disconnected yet
 	all  chan string
 	errs chan error // of Disconnected
 }
 
 func newNotes() *notes {
-	return &notes{make(chan string, 1000), make(chan error, 1000)}
+	return &notes{all: make(chan string, 1000), errs: make(chan error, 1000)}
 }
 
-func (n *notes) Connected(f event.Form) { n.all <- "connected" }
-func (n *notes) Message(body []byte)    { n.all <- string(body) }
-func (n *notes) Skipped(reason error)   { n.all <- fmt.Sprintf("skipped: %v", reason) }
+func (n *notes) Message(body []byte)  { n.all <- string(body) }
+func (n *notes) Skipped(reason error) { n.all <- fmt.Sprintf("skipped: %v", reason) }
+
+func (n *notes) Connected(event.Form) {
+	if !n.up { // the second time it tells the form alone
+		n.all <- "connected"
+	}
+	n.up = true
+}
+
 func (n *notes) Disconnected(err error) {
+	n.up = false
 	n.errs <- err
 	n.all <- "disconnected"
 }

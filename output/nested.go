@@ -11,9 +11,10 @@ import (
 // columns to the right.
 type nested struct {
 	*writer
-	colors *palette
-	strip  bool
-	old    bool // as up to Salt 2015.8
+	colors  *palette
+	strip   bool
+	old     bool // as up to Salt 2015.8
+	python2 bool
 	// stack holds the sorted entries of the maps that are being shown.
 	stack []value.Entry
 }
@@ -26,7 +27,7 @@ func printNested(w *writer, v value.Value, o *Options) error {
 
 // nestedAt is nested with the whole outline at that column.
 func nestedAt(w *writer, v value.Value, o *Options, indent int) {
-	n := nested{writer: w, colors: newPalette(o), strip: o.StripColors, old: o.OldMaster}
+	n := nested{writer: w, colors: newPalette(o), strip: o.StripColors, old: o.OldMaster, python2: o.Python2}
 	n.display(v, indent, "")
 }
 
@@ -53,6 +54,8 @@ func (n *nested) display(v value.Value, indent int, prefix string) {
 		text := repr(v)
 		if n.old {
 			text = oldScalar(v)
+		} else if _, long := v.(uint64); long && n.python2 {
+			text += "L"
 		}
 		n.line(indent, n.colors.lightYellow, prefix, text, "")
 	}

@@ -66,6 +66,8 @@ type Options struct {
 
 	// OldMaster asks for nested as it was up to Salt 2015.8.
 	OldMaster bool
+	// Python2 marks integers past 63 bits in nested as a Salt on Python 2 does.
+	Python2 bool
 
 	// Log is told what Salt logs: an unknown outputter, data that an outputter cannot
 	// show. Nil logs nothing.
