@@ -145,7 +145,7 @@ func (n *tally) judge(t *testing.T, args []string, got, stderr, want []byte) {
 		n.equal++
 		return
 	}
-	if reason, ok := explain(n.version, args, got, want); ok {
+	if reason, ok := explain(n.version, args, want); ok {
 		n.explained[reason]++
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestLive(t *testing.T) {
 }
 
 func live(t *testing.T, binary, version string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	lab, err := saltlab.Start(ctx, saltlab.Options{Version: version, Config: scenario.Config(), Files: scenario.Files()})
 	if errors.Is(err, saltlab.ErrNoPython) && !saltlab.AtLeast(version, "3000") {
@@ -70,16 +71,6 @@ type liveTest struct {
 	day *scenario.Day
 }
 
-// salt is an answer of a real salt-run.
-func (l *liveTest) salt(run func(context.Context, ...string) (saltlab.Answer, error), ctx context.Context, args []string) []byte {
-	l.Helper()
-	a, err := run(ctx, args...)
-	if err != nil {
-		l.Fatal(err)
-	}
-	return a.Stdout
-}
-
 var runEnded = regexp.MustCompile(`salt/run/(\d{20})/ret\n\n`)
 
 // caughtUp waits until gorun knows the last run of a runner that the bus has told.
@@ -109,36 +100,46 @@ func (l *liveTest) knows(jid string) {
 func (l *liveTest) manage(ctx context.Context) {
 	l.Helper()
 	for _, args := range scenario.ManageQuestions() {
-		want := l.salt(l.day.Lab.SaltRun, ctx, args)
+		want, err := l.day.Lab.SaltRun(ctx, args...)
+		if err != nil {
+			l.Fatal(err)
+		}
 		l.caughtUp(ctx)
-		l.compare(l.T, l.gorun, args, want)
+		l.compare(l.T, l.gorun, args, want.Stdout)
 	}
 }
 
-// jobs compares all that is asked about jobs. For the lists gorun goes first: each
-// question to salt-run is a run of a runner, which the bus tells to gorun.
+// jobs compares all that is asked about jobs. gorun goes first: each question to
+// salt-run is a run of a runner, which the bus tells to gorun.
 func (l *liveTest) jobs(ctx context.Context) {
+	list, _ := l.ask(l.T, []string{"jobs.list_jobs"})
+	questions := append(l.day.ListQuestions(), l.day.JobQuestions(scenario.ListedJIDs(list))...)
+	questions = slices.DeleteFunc(questions, func(args []string) bool {
+		_, known := runners.Lookup(args[0])
+		if !known && later[args[0]] {
+			l.waiting[args[0]]++
+			return true
+		}
+		return false
+	})
 	type answer struct{ stdout, stderr []byte }
-	lists := l.day.ListQuestions()
-	got := make([]answer, len(lists))
-	for i, args := range lists {
+	got := make([]answer, len(questions))
+	for i, args := range questions {
 		got[i].stdout, got[i].stderr = l.ask(l.T, args)
 	}
-	var jids []string
-	for i, args := range lists {
-		want := l.salt(l.day.Lab.Ask, ctx, args)
-		if i == 0 {
-			jids = scenario.ListedJIDs(want)
-		}
-		l.judge(l.T, args, got[i].stdout, got[i].stderr, want)
+	for i, want := range l.askAll(ctx, questions) {
+		l.judge(l.T, questions[i], got[i].stdout, got[i].stderr, want.Stdout)
 	}
-	for _, args := range l.day.JobQuestions(jids) {
-		if _, known := runners.Lookup(args[0]); !known && later[args[0]] {
-			l.waiting[args[0]]++
-			continue
-		}
-		l.compare(l.T, l.gorun, args, l.salt(l.day.Lab.Ask, ctx, args))
+}
+
+// askAll are the answers of a real salt-run.
+func (l *liveTest) askAll(ctx context.Context, questions [][]string) []saltlab.Answer {
+	l.Helper()
+	answers, err := l.day.Lab.AskAll(ctx, questions)
+	if err != nil {
+		l.Fatal(err)
 	}
+	return answers
 }
 
 // minionReturns starts the minion again that was killed.
@@ -176,8 +177,9 @@ func (l *liveTest) masterReturns(ctx context.Context) {
 	// One job of two functions: the bus has lists where others have texts.
 	jid := l.ping(ctx, scenario.Second, "test.ping,test.arg", ",x")
 	l.knows(jid)
-	for _, fun := range []string{"jobs.list_job", "jobs.lookup_jid"} {
-		l.compare(l.T, l.gorun, []string{fun, jid}, l.salt(l.day.Lab.Ask, ctx, []string{fun, jid}))
+	questions := [][]string{{"jobs.list_job", jid}, {"jobs.lookup_jid", jid}}
+	for i, want := range l.askAll(ctx, questions) {
+		l.compare(l.T, l.gorun, questions[i], want.Stdout)
 	}
 	l.manage(ctx)
 }

@@ -13,12 +13,10 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"slices"
 	"syscall"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
-	"golang.org/x/sync/errgroup"
 
 	"gorun/event/eventtest"
 	"gorun/internal/saltlab"
@@ -116,21 +114,16 @@ func ask(ctx context.Context, day *scenario.Day, r *scenario.Recording) error {
 		return err
 	}
 	questions := append(day.ListQuestions(), day.JobQuestions(scenario.ListedJIDs(list.Stdout))...)
-	answers := make([]scenario.Answer, len(questions))
-	group, asking := errgroup.WithContext(ctx)
-	for i, args := range questions {
-		group.Go(func() error {
-			a, err := day.Lab.Ask(asking, args...)
-			if err == nil && !crashed(a) {
-				answers[i] = scenario.NewAnswer(args, a.Stdout, a.Status)
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	all, err := day.Lab.AskAll(ctx, questions)
+	if err != nil {
 		return err
 	}
-	answers = slices.DeleteFunc(answers, func(a scenario.Answer) bool { return a.Args == nil })
+	var answers []scenario.Answer
+	for i, a := range all {
+		if !crashed(a) {
+			answers = append(answers, scenario.NewAnswer(questions[i], a.Stdout, a.Status))
+		}
+	}
 	day.Log.Info("asked", "answers", len(answers), "crashes", len(questions)-len(answers))
 	r.Answers = append(r.Answers, answers...)
 	return verify(ctx, day.Lab, answers)

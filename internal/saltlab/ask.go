@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // An Answer is what one run of a program printed, and how it ended.
@@ -36,6 +38,20 @@ func (l *Lab) SaltRun(ctx context.Context, args ...string) (Answer, error) {
 // carries the run all the same, from 2015.5 on.)
 func (l *Lab) Ask(ctx context.Context, args ...string) (Answer, error) {
 	return l.Run(ctx, "salt-run", append([]string{"-c", l.quietDir()}, args...)...)
+}
+
+// AskAll asks several questions, some of them at the same time, and returns the answers
+// in the order of the questions.
+func (l *Lab) AskAll(ctx context.Context, questions [][]string) ([]Answer, error) {
+	answers := make([]Answer, len(questions))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, args := range questions {
+		group.Go(func() (err error) {
+			answers[i], err = l.Ask(ctx, args...)
+			return err
+		})
+	}
+	return answers, group.Wait()
 }
 
 // AskAlone is Ask in a process of its own, as a shell would start it: slow, and the

@@ -39,7 +39,8 @@ var recipes = []recipe{
 	{since: "3006", python: "3", env: "GORUN_PYTHON3"},
 }
 
-var python2 = []string{"pyzmq<20", "tornado<5", "jinja2<3", "pyyaml<5", "requests<2.28", "futures", "markupsafe<2"}
+var python2 = []string{"pyzmq<20", "tornado<5", "jinja2<3", "pyyaml<5", "requests<2.28", "futures", "markupsafe<2",
+	"python-dateutil<2.9"} // jobs.list_jobs ignores times without it
 
 func recipeFor(version string) recipe {
 	found := recipes[0]
