@@ -73,6 +73,7 @@ func deliver(src Source, cfg Config, h Handler, wait *backoff) error {
 		case err == nil:
 			if form == FormUnknown {
 				form = src.Form()
+				cfg.log().Debug("event bus speaks", "form", form.String())
 				wait.reset()
 				if form != told {
 					h.Connected(form)

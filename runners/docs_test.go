@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"gorun/runners"
-	"gorun/value"
 )
 
 // docs/runners.md is made of the functions' own help. This renews it:
@@ -58,7 +57,7 @@ func parameter(p runners.Param) string {
 	if s, ok := p.Default.(string); ok {
 		return fmt.Sprintf("%s='%s'", p.Name, s)
 	}
-	return fmt.Sprintf("%s=%v", p.Name, value.Value(p.Default))
+	return fmt.Sprintf("%s=%v", p.Name, p.Default)
 }
 
 // Every function explains each of its parameters, and names one that it can be called by.

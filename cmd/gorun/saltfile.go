@@ -38,7 +38,7 @@ func applySaltfile(c *cli.Context) error {
 	}
 	v, err := value.FromYAML(data)
 	if err != nil {
-		return fmt.Errorf("Saltfile %s: %w", file, err)
+		return fmt.Errorf("read the Saltfile %s: %w", file, err)
 	}
 	all, _ := v.(*value.Map)
 	for _, program := range []string{"gorun", "salt-run"} {
