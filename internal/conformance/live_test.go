@@ -22,7 +22,10 @@ import (
 func TestLive(t *testing.T) {
 	binary := build(t)
 	for _, version := range []string{"3008.3", "3006.26", "2019.2.8"} {
-		t.Run(version, func(t *testing.T) { live(t, binary, version) })
+		t.Run(version, func(t *testing.T) {
+			t.Parallel() // a Salt waits more than it works
+			live(t, binary, version)
+		})
 	}
 }
 
