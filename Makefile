@@ -41,8 +41,12 @@ fuzz: ## each fuzz target for FUZZTIME
 bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md
 	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md
 
-conformance: ## live masters: salt-run and gorun side by side
+SALT_CACHE = $${GORUN_SALT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/gorun/salt}
+
+conformance: ## live masters: salt-run and gorun side by side; then random values and arguments
 	$(GO) test -tags conformance -run Live -v -timeout 50m ./internal/conformance
+	GORUN_SALT_PYTHON="$(SALT_CACHE)/3008.3/bin/python" GORUN_N=500 \
+		$(GO) test -tags conformance -run '^TestSalt$$|Conformance$$' -v -count=1 ./output ./value ./cmd/gorun
 
 record: ## record another version: make record VERSION=3008.3
 	$(GO) run ./internal/record -version $(VERSION) -out testdata/recordings/$(VERSION)
