@@ -133,6 +133,9 @@ func (l *liveTest) jobs(ctx context.Context) {
 		}
 		return false
 	})
+	if !saltlab.AtLeast(l.day.Lab.Version, "3008") { // options are 3008's: they are compared there
+		questions = slices.DeleteFunc(questions, func(args []string) bool { return len(args) > 2 })
+	}
 	type answer struct{ stdout, stderr []byte }
 	got := make([]answer, len(questions))
 	for i, args := range questions {
