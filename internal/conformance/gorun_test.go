@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds how long a test waits for what must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A gorun is the built program on one master's configuration.
 type gorun struct {
