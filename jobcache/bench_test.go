@@ -41,7 +41,7 @@ func BenchmarkJobs(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
-		if err := r.Jobs(b.Context(), func(*jobcache.Job) error { n++; return nil }); err != nil || n != jobs {
+		if err := r.Jobs(b.Context(), jobcache.Selection{}, func(*jobcache.Job) error { n++; return nil }); err != nil || n != jobs {
 			b.Fatalf("%d jobs, %v", n, err)
 		}
 	}

@@ -118,9 +118,28 @@ func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
 // row is a row of jobs; its memory serves the next row as well.
 type row struct {
 	scanned        Job
+	name           []byte
+	names          map[string]string // of functions: a listing meets few, each many times
 	load, metadata []byte
 	unpacked       []byte
 }
+
+// fun reads the name of the function.
+func (r *row) fun(stmt *sqlite.Stmt) string {
+	r.name = columnInto(stmt, 1, r.name)
+	name, ok := r.names[string(r.name)]
+	if !ok {
+		name = string(r.name)
+		if r.names == nil || len(r.names) == maxNames {
+			r.names = make(map[string]string)
+		}
+		r.names[name] = name
+	}
+	return name
+}
+
+// maxNames bounds how many names a row remembers.
+const maxNames = 4096
 
 // job reads all but the minions, which a listing does not ask for.
 func (r *row) job(stmt *sqlite.Stmt) (*Job, error) {
@@ -131,7 +150,7 @@ func (r *row) job(stmt *sqlite.Stmt) (*Job, error) {
 		return nil, err
 	}
 	r.scanned = Job{
-		JID: stmt.ColumnText(0), Fun: stmt.ColumnText(1), Source: Source(stmt.ColumnInt64(2)),
+		JID: stmt.ColumnText(0), Fun: r.fun(stmt), Source: Source(stmt.ColumnInt64(2)),
 		Stamp: stmt.ColumnInt64(3), Load: load, Metadata: r.metadata, Announced: stmt.ColumnText(7),
 	}
 	return &r.scanned, nil
@@ -174,17 +193,63 @@ func columnInto(stmt *sqlite.Stmt, col int, buf []byte) []byte {
 	return buf
 }
 
-// Jobs calls f with each job whose load is known, by jid, without its minions. The job is
-// valid until f returns.
-func (r *Reader) Jobs(ctx context.Context, f func(*Job) error) error {
+// Jobs calls f with each job of a selection whose load is known, without its minions. The job
+// is valid until f returns.
+func (r *Reader) Jobs(ctx context.Context, s Selection, f func(*Job) error) error {
+	const from = "SELECT " + jobColumns + " FROM jobs WHERE source > 0 AND jid >= ?1 AND jid < ?2"
+	args, query := []any{s.From, s.behind()}, from
+	wanted := func(string) bool { return true }
+	if s.Fun != nil {
+		names, err := r.functions(ctx, s.Fun)
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		if len(names) <= maxArms {
+			arms := make([]string, len(names))
+			for i, name := range names {
+				arms[i] = fmt.Sprintf("%s AND fun = ?%d", from, len(args)+1)
+				args = append(args, name)
+			}
+			query = strings.Join(arms, " UNION ALL ")
+		} else {
+			wanted = func(name string) bool { _, ok := slices.BinarySearch(names, name); return ok }
+		}
+	}
+	query += " ORDER BY jid"
+	if s.Newest {
+		query += " DESC"
+	}
 	var row row
-	return r.each(ctx, "SELECT "+jobColumns+" FROM jobs WHERE source > 0 ORDER BY jid", func(stmt *sqlite.Stmt) error {
+	return r.each(ctx, query, func(stmt *sqlite.Stmt) error {
+		if !wanted(row.fun(stmt)) {
+			return nil
+		}
 		job, err := row.job(stmt)
 		if err != nil {
 			return err
 		}
 		return f(job)
-	})
+	}, args...)
+}
+
+// maxArms is up to how many functions are looked up each by itself; SQLite merges what it
+// finds. Above it all jobs are read.
+const maxArms = 16
+
+// functions returns the names of functions that f takes, sorted. It goes from one name to the
+// next, however many jobs each has.
+func (r *Reader) functions(ctx context.Context, f func(name string) bool) (names []string, err error) {
+	err = r.each(ctx, `WITH RECURSIVE names(name) AS (
+			SELECT min(fun) FROM jobs
+			UNION ALL SELECT (SELECT min(fun) FROM jobs WHERE fun > name) FROM names WHERE name IS NOT NULL)
+		SELECT name FROM names WHERE name IS NOT NULL`,
+		func(stmt *sqlite.Stmt) error {
+			if name := stmt.ColumnText(0); f(name) {
+				names = append(names, name)
+			}
+			return nil
+		})
+	return names, err
 }
 
 // Returns calls f with each return to a job, by minion.

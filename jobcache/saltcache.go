@@ -251,7 +251,7 @@ func (c *SaltCache) EndTime(jid string) (string, error) {
 
 // Jobs is Reader.Jobs. It reads the directories in parallel: on a busy master there are
 // hundreds of thousands.
-func (c *SaltCache) Jobs(ctx context.Context, f func(*Job) error) error {
+func (c *SaltCache) Jobs(ctx context.Context, s Selection, f func(*Job) error) error {
 	tops, err := os.ReadDir(c.dir)
 	if err != nil {
 		return fmt.Errorf("read salt's job cache: %w", err)
@@ -266,7 +266,7 @@ func (c *SaltCache) Jobs(ctx context.Context, f func(*Job) error) error {
 	for range runtime.GOMAXPROCS(0) {
 		done.Go(func() {
 			for top := range work {
-				found, err := c.jobsBelow(top)
+				found, err := c.jobsBelow(top, &s)
 				mu.Lock()
 				jobs = append(jobs, found...)
 				first = errors.Join(first, err)
@@ -284,8 +284,17 @@ func (c *SaltCache) Jobs(ctx context.Context, f func(*Job) error) error {
 	if err := errors.Join(first, context.Cause(ctx)); err != nil {
 		return err
 	}
-	slices.SortFunc(jobs, func(a, b *Job) int { return strings.Compare(a.JID, b.JID) })
+	slices.SortFunc(jobs, func(a, b *Job) int { return s.order(a.JID, b.JID) })
+	wanted := make(map[string]bool)
 	for _, job := range jobs {
+		if s.Fun != nil {
+			if _, asked := wanted[job.Fun]; !asked {
+				wanted[job.Fun] = s.Fun(job.Fun)
+			}
+			if !wanted[job.Fun] {
+				continue
+			}
+		}
 		if err := f(job); err != nil {
 			return err
 		}
@@ -293,8 +302,8 @@ func (c *SaltCache) Jobs(ctx context.Context, f func(*Job) error) error {
 	return nil
 }
 
-// jobsBelow reads the jobs of one of the up to 256 directories.
-func (c *SaltCache) jobsBelow(top string) ([]*Job, error) {
+// jobsBelow reads the jobs of one of the up to 256 directories that are within the bounds.
+func (c *SaltCache) jobsBelow(top string, s *Selection) ([]*Job, error) {
 	finals, err := os.ReadDir(top)
 	if errors.Is(err, fs.ErrNotExist) { // it was emptied meanwhile
 		return nil, nil
@@ -308,7 +317,7 @@ func (c *SaltCache) jobsBelow(top string) ([]*Job, error) {
 		if err != nil {
 			return nil, err
 		}
-		if job != nil && ValidJID(job.JID) {
+		if job != nil && ValidJID(job.JID) && s.within(job.JID) {
 			jobs = append(jobs, job)
 		}
 	}

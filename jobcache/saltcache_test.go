@@ -82,7 +82,7 @@ func TestSaltCache(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	var jids []string
-	err = c.Jobs(t.Context(), func(job *jobcache.Job) error { jids = append(jids, job.JID); return nil })
+	err = c.Jobs(t.Context(), jobcache.Selection{}, func(job *jobcache.Job) error { jids = append(jids, job.JID); return nil })
 	if err != nil || fmt.Sprint(jids) != fmt.Sprint([]string{early, jid}) {
 		t.Errorf("got %v, %v", jids, err)
 	}

@@ -18,7 +18,7 @@ const File = "jobs.db"
 // schemaVersion stands in the file's user_version; applicationID tells gorun's files from
 // others of SQLite ("goru").
 const (
-	schemaVersion = 1
+	schemaVersion = 2
 	applicationID = 0x676f7275
 )
 
@@ -37,6 +37,7 @@ CREATE TABLE jobs (
 	minions   BLOB,             -- msgpack list of text, packed
 	announced TEXT              -- _stamp of a runner's announcement
 ) WITHOUT ROWID;
+CREATE INDEX jobs_fun ON jobs (fun); -- and by jid within a function
 
 CREATE TABLE returns (
 	jid     TEXT NOT NULL,

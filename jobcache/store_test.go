@@ -202,7 +202,7 @@ func TestJobs(t *testing.T) {
 		t.Errorf("returns of %v, %v", got, err)
 	}
 	listed := 0
-	err = r.Jobs(t.Context(), func(job *jobcache.Job) error {
+	err = r.Jobs(t.Context(), jobcache.Selection{}, func(job *jobcache.Job) error {
 		listed++
 		_, err := r.Job(t.Context(), job.JID) // a question within a question
 		return err
@@ -286,7 +286,7 @@ func TestReadWhileWriting(t *testing.T) {
 	put("20261122073829000002")
 	r := reader(t, path)
 	count := func(while func()) (n int) {
-		err := r.Jobs(t.Context(), func(*jobcache.Job) error {
+		err := r.Jobs(t.Context(), jobcache.Selection{}, func(*jobcache.Job) error {
 			if n++; n == 1 {
 				while()
 			}
@@ -312,7 +312,7 @@ func TestInterrupt(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := reader(t, path).Jobs(ctx, func(*jobcache.Job) error { return nil })
+	err := reader(t, path).Jobs(ctx, jobcache.Selection{}, func(*jobcache.Job) error { return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

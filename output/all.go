@@ -8,17 +8,18 @@ type Outputter struct {
 	// printed in its stead; empty for those that Salt 3008 has.
 	Dropped string
 	print   printer
+	rows    rowPrinter // nil: the map is collected
 }
 
 // outputters is the table of all of them: those of Salt 3008, then those that gorun
 // keeps for the sake of older ones.
 var outputters = []Outputter{
-	{Name: "nested", Help: "an indented outline, keys in order (the default)", print: printNested},
+	{Name: "nested", Help: "an indented outline, keys in order (the default)", print: printNested, rows: nestedRows},
 	{Name: "highstate", Help: "the states of a run and their summary", print: printHighstate},
-	{Name: "json", Help: "JSON, laid out by --out-indent", print: printJSON},
-	{Name: "yaml", Help: "YAML in block style, laid out by --out-indent", print: printYAML},
+	{Name: "json", Help: "JSON, laid out by --out-indent", print: printJSON, rows: jsonRows},
+	{Name: "yaml", Help: "YAML in block style, laid out by --out-indent", print: printYAML, rows: yamlRows},
 	{Name: "pprint", Help: "Python's pretty-printed form", print: printPprint},
-	{Name: "raw", Help: "Python's plain form, in one line", print: printRaw},
+	{Name: "raw", Help: "Python's plain form, in one line", print: printRaw, rows: rawRows},
 	{Name: "txt", Help: "one \"key: line\" for each line of each value (also: text)", print: printTxt},
 	{Name: "key", Help: "minion keys by status, as salt-key lists them", print: printKey},
 	{Name: "table", Help: "each list as a table, one row an element", print: printTable},

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -12,19 +13,70 @@ import (
 // printJSON follows salt.output.json_out: Python's json with text as it is, and the
 // repr of whatever JSON has no form for. Where a key has none, the whole is {}.
 func printJSON(w *writer, v value.Value, o *Options) error {
-	j := jsonWriter{writer: w, pretty: true, indent: "    "}
-	ok := true
-	if o.HasIndent {
-		ok = j.configure(o.Indent)
-	}
-	j.commit()
+	w.commit()
+	j, ok := newJSON(w, o)
 	if !ok || !j.possible(v) {
-		o.log().Debug("value has no JSON form, {} is printed")
-		j.str("{}")
+		j.impossible(o)
 		return nil
 	}
 	j.value(v, 0)
 	return nil
+}
+
+func newJSON(w *writer, o *Options) (j *jsonWriter, ok bool) {
+	j = &jsonWriter{writer: w, pretty: true, indent: "    "}
+	return j, !o.HasIndent || j.configure(o.Indent)
+}
+
+// impossible writes what Salt prints for a value that has no JSON form.
+func (j *jsonWriter) impossible(o *Options) {
+	o.log().Debug("value has no JSON form, {} is printed")
+	j.str("{}")
+}
+
+// errChanged is returned when entries without a JSON form are there that were not there when
+// all were looked at.
+var errChanged = errors.New("it changed while it was printed, and has no JSON form any more")
+
+// jsonRows goes through the rows twice: whether there is a JSON form is to be known first.
+func jsonRows(w *writer, rows value.Rows, o *Options) error {
+	w.commit()
+	j, ok := newJSON(w, o)
+	check := func(_ string, val value.Value) error {
+		if !j.possible(val) {
+			return errChanged
+		}
+		return nil
+	}
+	if ok {
+		err := rows(check)
+		ok = !errors.Is(err, errChanged)
+		if ok && err != nil {
+			return err
+		}
+	}
+	if !ok {
+		j.impossible(o)
+		return nil
+	}
+	n := 0
+	j.byte('{')
+	err := rows(func(key string, val value.Value) error {
+		if err := check(key, val); err != nil {
+			return err
+		}
+		j.next(n, 1)
+		j.key(key)
+		j.str(`": `)
+		j.value(val, 1)
+		n++
+		return j.err
+	})
+	if n > 0 {
+		j.newline(0)
+	}
+	j.byte('}')
+	return err
 }
 
 type jsonWriter struct {

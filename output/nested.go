@@ -27,8 +27,21 @@ func printNested(w *writer, v value.Value, o *Options) error {
 
 // nestedAt is nested with the whole outline at that column.
 func nestedAt(w *writer, v value.Value, o *Options, indent int) {
-	n := nested{writer: w, colors: newPalette(o), strip: o.StripColors, old: o.OldMaster, python2: o.Python2}
-	n.display(v, indent, "")
+	newNested(w, o).display(v, indent, "")
+}
+
+func newNested(w *writer, o *Options) *nested {
+	return &nested{writer: w, colors: newPalette(o), strip: o.StripColors, old: o.OldMaster, python2: o.Python2}
+}
+
+func nestedRows(w *writer, rows value.Rows, o *Options) error {
+	w.commit()
+	n := newNested(w, o)
+	n.rule(o.NestedIndent)
+	return rows(func(key string, val value.Value) error {
+		n.entry(value.Entry{Key: key, Val: val}, o.NestedIndent, "")
+		return w.err
+	})
 }
 
 // display shows v; prefix stands before a scalar: the dash of a list, or nothing.
@@ -99,9 +112,7 @@ func (n *nested) list(l value.List, indent int) {
 }
 
 func (n *nested) mapping(m *value.Map, indent int, prefix string) {
-	if indent != 0 {
-		n.line(indent, n.colors.cyan, "", "----------", "")
-	}
+	n.rule(indent)
 	base := len(n.stack)
 	n.stack = append(n.stack, m.Entries...)
 	entries := n.stack[base:]
@@ -120,10 +131,21 @@ func (n *nested) mapping(m *value.Map, indent int, prefix string) {
 		sortEntries(entries)
 	}
 	for _, e := range entries {
-		n.line(indent, n.colors.cyan, prefix, str(e.Key), ":")
-		n.display(e.Val, indent+4, "")
+		n.entry(e, indent, prefix)
 	}
 	n.stack = n.stack[:base]
+}
+
+// rule stands above the entries of a map that is not at the margin.
+func (n *nested) rule(indent int) {
+	if indent != 0 {
+		n.line(indent, n.colors.cyan, "", "----------", "")
+	}
+}
+
+func (n *nested) entry(e value.Entry, indent int, prefix string) {
+	n.line(indent, n.colors.cyan, prefix, str(e.Key), ":")
+	n.display(e.Val, indent+4, "")
 }
 
 // textKeys gives the entries of a map whose keys cannot be compared, each key as

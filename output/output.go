@@ -97,6 +97,10 @@ func (o *Options) log() *slog.Logger {
 // nothing may have been committed by then.
 type printer func(w *writer, v value.Value, o *Options) error
 
+// A rowPrinter writes a map that is read meanwhile. An error before the commit means that the
+// outputter cannot show it; one after it is that of reading, or the writer's.
+type rowPrinter func(w *writer, rows value.Rows, o *Options) error
+
 // An altered error is returned by an outputter that changed the value before it
 // failed, as Salt's highstate does, and so shows it in what is printed instead.
 type altered struct {
@@ -114,8 +118,8 @@ func (a *altered) Unwrap() error { return a.error }
 // The error is that of w.
 func Print(w io.Writer, name string, v value.Value, o *Options) error {
 	out := newWriter(w)
-	if err := lookup(name, o)(out, v, o); err != nil {
-		o.log().Debug("outputter cannot show this, nested does", "outputter", name, "reason", err)
+	if err := lookup(name, o).print(out, v, o); err != nil {
+		o.hasNested(name, err)
 		var a *altered
 		if errors.As(err, &a) {
 			v = a.val
@@ -128,20 +132,51 @@ func Print(w io.Writer, name string, v value.Value, o *Options) error {
 	return out.close()
 }
 
-func lookup(name string, o *Options) printer {
+// PrintRows writes rows as Print writes the map that they are. An outputter that can (nested,
+// json, yaml and raw) holds one entry at a time, json after having looked at all of them; for
+// the others the map is collected.
+//
+// The error is that of w or that of reading the rows, with what came before it printed.
+func PrintRows(w io.Writer, name string, rows value.Rows, o *Options) error {
+	outputter := lookup(name, o)
+	if outputter.rows == nil {
+		m, err := rows.Collect()
+		if err != nil {
+			return err
+		}
+		return Print(w, name, m, o)
+	}
+	out := newWriter(w)
+	err := outputter.rows(out, rows, o)
+	if err != nil && !out.committed {
+		o.hasNested(name, err)
+		err = nestedRows(out, rows, o)
+	}
+	if e := out.close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// hasNested says why nested prints what another outputter was asked to.
+func (o *Options) hasNested(name string, why error) {
+	o.log().Debug("outputter cannot show this, nested does", "outputter", name, "reason", why)
+}
+
+func lookup(name string, o *Options) Outputter {
 	switch name {
 	case "":
-		return printNested
+		name = "nested"
 	case "text":
 		name = "txt"
 	}
 	for _, out := range outputters {
 		if out.Name == name {
-			return out.print
+			return out
 		}
 	}
 	if name != "grains" { // which old minions ask for; Salt passes it over as well
 		o.log().Error("no such outputter, nested is used", "outputter", name)
 	}
-	return printNested
+	return Outputter{Name: "nested", print: printNested, rows: nestedRows}
 }

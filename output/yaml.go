@@ -13,20 +13,37 @@ import (
 // printYAML follows salt.output.yaml_out: PyYAML's safe dumper on top of libyaml
 // 0.2, keys in order, in block style; with an indent below zero all in flow style.
 func printYAML(w *writer, v value.Value, o *Options) error {
-	e := emitter{writer: w, step: 2, whitespace: true, indention: true, indent: -1}
+	e, err := newEmitter(w, o)
+	if err != nil {
+		return err
+	}
+	w.commit()
+	e.node(v, position{})
+	return nil
+}
+
+func newEmitter(w *writer, o *Options) (*emitter, error) {
+	e := &emitter{writer: w, step: 2, whitespace: true, indention: true, indent: -1}
 	if o.HasIndent {
 		n, ok := indentNumber(o.Indent)
 		if !ok {
-			return errIndent
+			return nil, errIndent
 		}
 		e.flow = n < 0
 		if n > 1 && n < 10 { // libyaml takes no other
 			e.step = n
 		}
 	}
+	return e, nil
+}
+
+func yamlRows(w *writer, rows value.Rows, o *Options) error {
+	e, err := newEmitter(w, o)
+	if err != nil {
+		return err
+	}
 	w.commit()
-	e.node(v, position{})
-	return nil
+	return e.rows(rows)
 }
 
 // A scalar is a value that is written in one piece.

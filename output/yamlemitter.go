@@ -106,6 +106,33 @@ func (e *emitter) mapping(m *value.Map) {
 	e.indent = outer
 }
 
+// rows is mapping for the outermost map, whose entries are read meanwhile.
+func (e *emitter) rows(rows value.Rows) error {
+	if e.flow {
+		e.openFlow("{")
+	} else {
+		e.deeper(false, false)
+	}
+	n := 0
+	err := rows(func(key string, val value.Value) error {
+		if e.flow {
+			e.nextInFlow(n)
+		} else {
+			e.newline()
+		}
+		e.pair(value.Entry{Key: key, Val: val}, !e.flow)
+		n++
+		return e.err
+	})
+	switch {
+	case e.flow:
+		e.closeFlow("}", -1)
+	case n == 0:
+		e.str("{}")
+	}
+	return err
+}
+
 // pair writes a key and its value, the key behind a question mark where it cannot
 // stand in front of a colon.
 func (e *emitter) pair(entry value.Entry, block bool) {
@@ -154,29 +181,34 @@ func newKey(key value.Value) mapKey {
 }
 
 func (e *emitter) flowList(l value.List) {
-	e.sign("[", true, true, false)
-	outer := e.deeper(true, false)
-	e.flowLevel++
+	outer := e.openFlow("[")
 	for i, v := range l {
 		e.nextInFlow(i)
 		e.node(v, position{})
 	}
-	e.flowLevel--
-	e.indent = outer
-	e.sign("]", false, false, false)
+	e.closeFlow("]", outer)
 }
 
 func (e *emitter) flowMapping(m *value.Map) {
-	e.sign("{", true, true, false)
-	outer := e.deeper(true, false)
-	e.flowLevel++
+	outer := e.openFlow("{")
 	for i, entry := range yamlEntries(m) {
 		e.nextInFlow(i)
 		e.pair(entry, false)
 	}
+	e.closeFlow("}", outer)
+}
+
+// openFlow begins a list or map in flow style; closeFlow is given the indent that it returns.
+func (e *emitter) openFlow(bracket string) (outer int) {
+	e.sign(bracket, true, true, false)
+	e.flowLevel++
+	return e.deeper(true, false)
+}
+
+func (e *emitter) closeFlow(bracket string, outer int) {
 	e.flowLevel--
 	e.indent = outer
-	e.sign("}", false, false, false)
+	e.sign(bracket, false, false, false)
 }
 
 func (e *emitter) nextInFlow(i int) {

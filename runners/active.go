@@ -44,7 +44,7 @@ func activeJobs(ctx context.Context, env *Env) (*Answer, error) {
 		return nil, err
 	}
 	var announced []string
-	err = env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
+	err = env.Cache.Jobs(ctx, jobcache.Selection{}, func(job *jobcache.Job) error {
 		switch {
 		case job.Source != jobcache.FromNew, job.Fun == "saltutil.running":
 			return nil

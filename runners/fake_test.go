@@ -36,8 +36,16 @@ func (c *cache) Job(_ context.Context, jid string) (*jobcache.Job, error) {
 	return nil, jobcache.ErrUnknownJob
 }
 
-func (c *cache) Jobs(_ context.Context, f func(*jobcache.Job) error) error {
-	for _, job := range c.jobs {
+func (c *cache) Jobs(_ context.Context, s jobcache.Selection, f func(*jobcache.Job) error) error {
+	jobs := slices.Clone(c.jobs)
+	if s.Newest {
+		slices.Reverse(jobs)
+	}
+	for _, job := range jobs {
+		when := job.JID[:20]
+		if s.From != "" && when < s.From || s.To != "" && when > s.To || s.Fun != nil && !s.Fun(job.Fun) {
+			continue
+		}
 		job.Minions = nil // as the reader has it
 		if err := f(&job); err != nil {
 			return err

@@ -2,7 +2,9 @@ package runners
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,15 +41,16 @@ end_time
 		if err != nil {
 			return nil, err
 		}
-		env.progress(args[7], queryingJobs)
-		m := value.NewMap()
-		a, err := listJobs(ctx, env, args[0], f, func(jid string, instance *value.Map) {
-			m.Entries = append(m.Entries, value.Entry{Key: jid, Val: instance})
-		})
-		if err != nil {
+		if err := localSource(env, args[0]); err != nil {
 			return nil, err
 		}
-		a.Value = m
+		env.progress(args[7], queryingJobs)
+		a := &Answer{Rows: func(row func(string, value.Value) error) error {
+			return f.jobs(ctx, env, false, func(jid string, instance *value.Map) error { return row(jid, instance) })
+		}}
+		if err := a.age(ctx, env); err != nil {
+			return nil, err
+		}
 		if value.Truth(args[1]) {
 			a.Outputter = text(args[1])
 		}
@@ -75,21 +78,32 @@ outputter
 		if !ok || count < 0 {
 			return nil, fmt.Errorf("%w: count is %s", ErrArgument, text(args[0]))
 		}
+		if err := localSource(env, args[2]); err != nil {
+			return nil, err
+		}
 		env.progress(args[4], queryingJobs)
-		var list value.List
-		a, err := listJobs(ctx, env, args[2], &filter{}, func(jid string, instance *value.Map) {
+		list := value.List{}
+		err := new(filter).jobs(ctx, env, true, func(jid string, instance *value.Map) error {
+			if int64(len(list)) == count {
+				return errEnough
+			}
 			if fun, _ := instance.Get("Function"); value.Truth(args[1]) && fun == "saltutil.find_job" {
-				return
+				return nil
 			}
 			start := instance.Entries[len(instance.Entries)-1]
 			instance.Entries[len(instance.Entries)-1] = value.Entry{Key: "JID", Val: jid}
 			instance.Entries = append(instance.Entries, start)
 			list = append(list, instance)
+			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		a.Value = list[max(0, len(list)-int(count)):]
+		slices.Reverse(list)
+		a := &Answer{Value: list}
+		if err := a.age(ctx, env); err != nil {
+			return nil, err
+		}
 		if value.Truth(args[3]) {
 			a.Outputter = text(args[3])
 		}
@@ -122,10 +136,20 @@ target
 		if err != nil {
 			return nil, err
 		}
+		if err := localSource(env, args[0]); err != nil {
+			return nil, err
+		}
 		env.progress(args[5], queryingJobs)
 		last := ""
-		a, err := listJobs(ctx, env, args[0], f, func(jid string, _ *value.Map) { last = jid })
+		err = f.jobs(ctx, env, true, func(jid string, _ *value.Map) error {
+			last = jid
+			return errEnough
+		})
 		if err != nil {
+			return nil, err
+		}
+		a := new(Answer)
+		if err := a.age(ctx, env); err != nil {
 			return nil, err
 		}
 		if last == "" {
@@ -141,30 +165,27 @@ target
 	},
 }
 
-// listJobs calls f with each job that matches, by jid. The answer has only what is to be
-// said about its age.
-func listJobs(ctx context.Context, env *Env, extSource value.Value, match *filter, f func(string, *value.Map)) (*Answer, error) {
-	if err := localSource(env, extSource); err != nil {
-		return nil, err
+// errEnough ends a listing early.
+var errEnough = errors.New("enough jobs")
+
+// jobs calls each with every job that matches, by jid or the newest first, until that returns
+// an error; errEnough is none.
+func (f *filter) jobs(ctx context.Context, env *Env, newest bool, each func(string, *value.Map) error) error {
+	s := jobcache.Selection{From: f.start, To: f.end, Newest: newest}
+	if f.functions != nil {
+		s.Fun = f.mayMatch
 	}
-	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
-		if !match.mayMatch(job) {
-			return nil
-		}
+	err := env.Cache.Jobs(ctx, s, func(job *jobcache.Job) error {
 		instance, err := jobInstance(env, job)
-		if err != nil {
+		if err != nil || !f.matches(instance) {
 			return err
 		}
-		if match.matches(instance) {
-			f(job.JID, instance)
-		}
-		return nil
+		return each(job.JID, instance)
 	})
-	if err != nil {
-		return nil, err
+	if errors.Is(err, errEnough) {
+		return nil
 	}
-	a := new(Answer)
-	return a, a.age(ctx, env)
+	return err
 }
 
 // filter is what list_jobs and last_run search for; the zero filter takes every job.
@@ -202,17 +223,13 @@ func newFilter(now time.Time, metadata, function, target, start, end value.Value
 	return f, nil
 }
 
-// mayMatch tells without a look into the load whether matches could be true.
-func (f *filter) mayMatch(job *jobcache.Job) bool {
-	when := job.JID[:20]
-	if f.start != "" && when < f.start || f.end != "" && when > f.end {
-		return false
-	}
-	// The name of a job of several functions is not what is searched.
-	return f.functions == nil || job.Fun == "" || strings.Contains(job.Fun, ",") || anyMatches(job.Fun, f.functions)
+// mayMatch tells whether jobs of a function could match. The name of a job of several, and
+// one that is not known, are not what is searched: the load tells.
+func (f *filter) mayMatch(fun string) bool {
+	return fun == "" || strings.Contains(fun, ",") || anyMatches(fun, f.functions)
 }
 
-// matches follows salt.runners.jobs.list_jobs, for a job that mayMatch.
+// matches follows salt.runners.jobs.list_jobs, for a job inside the bounds.
 func (f *filter) matches(instance *value.Map) bool {
 	if f.functions != nil {
 		fun, _ := instance.Get("Function")

@@ -29,7 +29,7 @@ var (
 // Cache is what the runners ask of a job cache; jobcache.Reader documents the methods.
 type Cache interface {
 	Job(ctx context.Context, jid string) (*jobcache.Job, error)
-	Jobs(ctx context.Context, f func(*jobcache.Job) error) error
+	Jobs(ctx context.Context, s jobcache.Selection, f func(*jobcache.Job) error) error
 	Returns(ctx context.Context, jid string, f func(*jobcache.Return) error) error
 	Failures(ctx context.Context, jid string, f func(jobcache.Failure)) error
 	Minions(ctx context.Context) (map[string]jobcache.Minion, error)
@@ -88,6 +88,9 @@ type Args []value.Value
 // Answer is what a function answers.
 type Answer struct {
 	Value value.Value
+	// Rows, where set, is the answer instead of Value: read from the cache while it is
+	// printed. Errors are those of the cache.
+	Rows value.Rows
 	// Outputter is the one that the answer itself names, or empty.
 	Outputter string
 	// Lead is a line that Salt prints before the answer, or empty.

@@ -65,6 +65,21 @@ func (m *Map) Len() int {
 	return len(m.Entries)
 }
 
+// Rows is a map whose entries are read while they are used, for there may be more of them
+// than memory: it calls f with each, in the order of the keys, and gives back what f returns.
+// It may be called again.
+type Rows func(f func(key string, val Value) error) error
+
+// Collect reads the map into memory.
+func (r Rows) Collect() (*Map, error) {
+	m := NewMap()
+	err := r(func(key string, val Value) error {
+		m.Entries = append(m.Entries, Entry{key, val})
+		return nil
+	})
+	return m, err
+}
+
 // Get returns the value of a text key. A nil map has no keys.
 func (m *Map) Get(key string) (Value, bool) {
 	if m == nil {

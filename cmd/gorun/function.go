@@ -56,7 +56,12 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	if err != nil {
 		return q.misfit(f, err)
 	}
-	answer, err := q.ask(c.Context, f, bound)
+	env, cache, err := q.open(c.Context)
+	if err != nil {
+		return err
+	}
+	defer closing(cache, &err)
+	answer, err := f.Run(c.Context, env, bound)
 	if err != nil {
 		return q.misfit(f, err)
 	}
@@ -125,7 +130,7 @@ func (q *question) show(answer *runners.Answer) error {
 		}
 	}
 	if !q.cli.Bool("quiet") {
-		if err := q.print(q.outputter(answer), answer.Value); err != nil {
+		if err := q.answer(answer); err != nil {
 			return err
 		}
 	}
@@ -137,6 +142,17 @@ func (q *question) show(answer *runners.Answer) error {
 		return errFailed
 	case answer.Stale:
 		return errStale
+	}
+	return nil
+}
+
+// answer prints the answer itself.
+func (q *question) answer(a *runners.Answer) error {
+	if a.Rows == nil {
+		return q.print(q.outputter(a), a.Value)
+	}
+	if err := output.PrintRows(q.out, q.outputter(a), a.Rows, q.options); err != nil {
+		return fmt.Errorf("print the answer: %w", err)
 	}
 	return nil
 }
@@ -180,9 +196,10 @@ func (q *question) outputter(answer *runners.Answer) string {
 	return wanted
 }
 
-// ask opens the job cache and puts the question to it.
-func (q *question) ask(ctx context.Context, f *runners.Func, args runners.Args) (a *runners.Answer, err error) {
-	env := &runners.Env{
+// open opens the job cache that the question is about; the caller closes it once the answer
+// is printed. Without one, what asks for it is told why: not every function does.
+func (q *question) open(ctx context.Context) (env *runners.Env, cache io.Closer, err error) {
+	env = &runners.Env{
 		Now:              time.Now(),
 		Progress:         q.progress,
 		Accepted:         q.conf.AcceptedKeys,
@@ -203,20 +220,19 @@ func (q *question) ask(ctx context.Context, f *runners.Func, args runners.Args) 
 	switch {
 	case errors.Is(err, jobcache.ErrNoStore) && keptErr == nil: // no subscriber has ever run
 		env.Cache = kept
-		return f.Run(ctx, env, args)
-	case err != nil: // not every function asks the cache
+		return env, noCache{}, nil
+	case err != nil:
 		env.Cache = noCache{err}
-		return f.Run(ctx, env, args)
+		return env, noCache{}, nil
 	}
-	defer closing(reader, &err)
 	status, err := reader.Status(ctx, env.Now)
 	if err != nil {
-		return nil, err
+		return nil, nil, errors.Join(err, reader.Close())
 	}
 	env.Cache = reader
 	env.OldMaster, env.Python2 = status.Era == jobcache.UpTo2015, status.Era != jobcache.Since3000
 	q.options.OldMaster, q.options.Python2 = env.OldMaster, env.Python2
-	return f.Run(ctx, env, args)
+	return env, reader, nil
 }
 
 // progress prints a progress event as salt.client.mixins.print_async_event does. It is not

@@ -17,7 +17,9 @@ var _ runners.Cache = noCache{}
 
 func (n noCache) Job(context.Context, string) (*jobcache.Job, error) { return nil, n.err }
 
-func (n noCache) Jobs(context.Context, func(*jobcache.Job) error) error { return n.err }
+func (n noCache) Jobs(context.Context, jobcache.Selection, func(*jobcache.Job) error) error {
+	return n.err
+}
 
 func (n noCache) Returns(context.Context, string, func(*jobcache.Return) error) error { return n.err }
 
@@ -28,3 +30,5 @@ func (n noCache) Minions(context.Context) (map[string]jobcache.Minion, error) { 
 func (n noCache) Status(context.Context, time.Time) (jobcache.Status, error) {
 	return jobcache.Status{}, n.err
 }
+
+func (n noCache) Close() error { return nil }

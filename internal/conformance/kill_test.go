@@ -99,7 +99,7 @@ func whole(t *testing.T, path string) (jobs, returns int) {
 		}
 	}()
 	ctx := t.Context()
-	err = r.Jobs(ctx, func(job *jobcache.Job) error {
+	err = r.Jobs(ctx, jobcache.Selection{}, func(job *jobcache.Job) error {
 		jobs++
 		if _, err := job.Load.Decode(); err != nil {
 			return fmt.Errorf("load of %s: %w", job.JID, err)

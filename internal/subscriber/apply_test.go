@@ -59,7 +59,7 @@ func dump(t *testing.T, path string) string {
 	}()
 	var b strings.Builder
 	ctx := context.Background()
-	err = r.Jobs(ctx, func(job *jobcache.Job) error {
+	err = r.Jobs(ctx, jobcache.Selection{}, func(job *jobcache.Job) error {
 		fmt.Fprintf(&b, "job %s %s source %d at %d\n load %x\n metadata %x announced %q\n", job.JID, job.Fun, job.Source, job.Stamp,
 			job.Load, job.Metadata, job.Announced)
 		whole, err := r.Job(ctx, job.JID)

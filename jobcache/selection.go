@@ -1,0 +1,36 @@
+package jobcache
+
+import "strings"
+
+// Selection says which jobs are asked for, and in which order; the zero Selection is all of
+// them, by jid.
+type Selection struct {
+	// From and To bound the first 20 digits of the jid, inclusively; empty: no bound.
+	From, To string
+	// Newest asks for the newest jobs first.
+	Newest bool
+	// Fun, if not nil, tells whether the jobs of a function are wanted. It is asked once for
+	// each name; "" stands for what is not known.
+	Fun func(name string) bool
+}
+
+// behind is a text that stands behind all jids with the first 20 digits of To.
+func (s *Selection) behind() string {
+	if s.To == "" {
+		return ":" // behind the digits
+	}
+	return s.To + "`" // behind _, which a pid follows
+}
+
+// within tells whether a jid is inside the bounds.
+func (s *Selection) within(jid string) bool {
+	return jid >= s.From && jid < s.behind()
+}
+
+// order compares jids.
+func (s *Selection) order(a, b string) int {
+	if s.Newest {
+		a, b = b, a
+	}
+	return strings.Compare(a, b)
+}
