@@ -220,7 +220,7 @@ func (j *found) expected() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	matched, err := matchTarget(accepted, load.tgt, text(load.tgtType))
+	matched, err := MatchTarget(accepted, load.tgt, text(load.tgtType))
 	if err != nil { // by grains or the like
 		return j.missing(), nil
 	}

@@ -128,7 +128,7 @@ func status(ctx context.Context, env *Env, args statusArgs) (*upDown, *Answer, e
 	if err != nil {
 		return nil, nil, err
 	}
-	matched, err := matchTarget(ids, args.tgt, text(args.tgtType))
+	matched, err := MatchTarget(ids, args.tgt, text(args.tgtType))
 	if err != nil {
 		return nil, nil, err
 	}

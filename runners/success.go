@@ -9,10 +9,10 @@ import (
 	"gorun/value"
 )
 
-// succeeded judges a return by more than its truth: the retcode is zero, the event says
+// Succeeded judges a return by more than its truth: the retcode is zero, the event says
 // success, and no state's result is False. A job of several functions has a retcode and a
 // success for each.
-func succeeded(r *jobcache.Return) (bool, error) {
+func Succeeded(r *jobcache.Return) (bool, error) {
 	ok := true
 	err := value.Fields(r.Event, func(key string, raw value.Raw) error {
 		switch key {
@@ -85,7 +85,7 @@ func (j *found) strictSuccess(ctx context.Context) (*value.Map, error) {
 		m.Set(id, false)
 	}
 	err := j.env.Cache.Returns(ctx, j.jid, func(r *jobcache.Return) error {
-		ok, err := succeeded(r)
+		ok, err := Succeeded(r)
 		if err != nil {
 			return fmt.Errorf("return of %s to %s: %w", r.Minion, j.jid, err)
 		}

@@ -9,10 +9,10 @@ import (
 	"gorun/value"
 )
 
-// matchTarget picks the ids that a target names, as salt.utils.minions.CkMinions does for
+// MatchTarget picks the ids that a target names, as salt.utils.minions.CkMinions does for
 // the kinds that go by the id alone. ErrNeedsMaster for the kinds that need grains or
 // pillar, ErrArgument for a kind that Salt does not know.
-func matchTarget(ids []string, tgt value.Value, tgtType string) ([]string, error) {
+func MatchTarget(ids []string, tgt value.Value, tgtType string) ([]string, error) {
 	var match func(id string) bool
 	switch tgtType {
 	case "glob":
@@ -72,4 +72,15 @@ func text(v value.Value) string {
 		return "False"
 	}
 	return fmt.Sprint(v)
+}
+
+// MatchFunction tells whether the name of a job's function, or one of a job of several, is
+// meant by globs, which may be several with commas.
+func MatchFunction(fun, globs string) bool {
+	for name := range strings.SplitSeq(fun, ",") {
+		if anyMatches(name, splitInput(globs)) {
+			return true
+		}
+	}
+	return false
 }

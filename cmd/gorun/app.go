@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"gorun/internal/check"
 )
 
 // program is one call of gorun.
@@ -21,14 +24,18 @@ type program struct {
 func (p *program) execute(ctx context.Context, args []string) error {
 	app := p.app()
 	line, err := arrange(args, app)
-	if err != nil {
-		return err
+	if err == nil {
+		err = app.RunContext(ctx, append([]string{"gorun"}, line...))
 	}
-	return app.RunContext(ctx, append([]string{"gorun"}, line...))
+	if errors.Is(err, errUsage) && isCheck(args, app) {
+		return p.printCheck(nil, check.NotKnown("CHECK", err))
+	}
+	return err
 }
 
 const usageText = `gorun [options] <runner>.<function> [arguments]
-gorun [options] subscribe`
+gorun [options] subscribe
+gorun [options] check minions|jobs|returns|subscriber`
 
 const description = `A dotted word is a function of a runner, as salt-run has it; a bare word is
 gorun's own command. Options may stand before and after the arguments.
@@ -52,7 +59,7 @@ func (p *program) app() *cli.App {
 		Flags:           flags,
 		Before:          applySaltfile,
 		Action:          p.runFunction,
-		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand()},
+		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand(), p.checkCommand()},
 		// Errors are reported in one place, and nothing but run ends the process.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

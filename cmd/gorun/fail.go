@@ -9,7 +9,7 @@ import (
 	"gorun/runners"
 )
 
-// The exit statuses, as --help lists them.
+// The exit statuses, as --help lists them; those of gorun check are a monitoring plugin's.
 const (
 	exitDone    = 0
 	exitFailed  = 1 // the answer is a failure
@@ -28,7 +28,13 @@ var (
 
 // report turns an error into lines on stderr and an exit status: the only place that does.
 func (p *program) report(err error) int {
+	var result checked
 	switch {
+	case errors.As(err, &result):
+		if result.err != nil {
+			p.say("%v", result.err)
+		}
+		return int(result.status)
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errFailed): // all has been said

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "")
 			return makeMaster(env.WorkDir)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": playBus, "hold": hold, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": playBus, "live": liveBus, "hold": hold, "status": status},
 		// Makes the scripts' wanted output anew: go test ./cmd/gorun -run Scripts with
 		// GORUN_UPDATE_SCRIPTS=1.
 		UpdateScripts: os.Getenv("GORUN_UPDATE_SCRIPTS") != "",
@@ -60,7 +61,24 @@ func playBus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: bus file")
 	}
-	v, err := value.FromYAML([]byte(ts.ReadFile(args[0])))
+	stop, err := feed(storeOf(ts), framesOf(ts, args[0]))
+	ts.Check(err)
+	ts.Check(stop())
+}
+
+// liveBus is playBus with a subscriber that listens until the script ends.
+func liveBus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: live file")
+	}
+	stop, err := feed(storeOf(ts), framesOf(ts, args[0]))
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(stop()) })
+}
+
+// framesOf are the messages of a YAML file.
+func framesOf(ts *testscript.TestScript, file string) [][]byte {
+	v, err := value.FromYAML([]byte(ts.ReadFile(file)))
 	ts.Check(err)
 	var frames [][]byte
 	for _, e := range v.(value.List) {
@@ -71,23 +89,23 @@ func playBus(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		frames = append(frames, eventtest.Frame(pair[0].(string), data, event.FormStream))
 	}
-	ts.Check(feed(storeOf(ts), frames))
+	return frames
 }
 
-func feed(store string, frames [][]byte) error {
+// feed starts a subscriber and returns when it has stored the frames; stop ends it.
+func feed(store string, frames [][]byte) (stop func() error, err error) {
 	dir, err := os.MkdirTemp("", "gorun-") // short, as the path of a socket must be
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
 	path := filepath.Join(dir, "pub.ipc")
 	server, err := eventtest.Serve(ctx, path, eventtest.New(event.FormStream, frames...), eventtest.Options{})
 	if err != nil {
-		return err
+		cancel()
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	defer server.Close()
+	before, err := stored(store)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- subscriber.Run(ctx, subscriber.Config{
@@ -95,21 +113,24 @@ func feed(store string, frames [][]byte) error {
 			Log: slog.New(slog.DiscardHandler),
 		})
 	}()
-	for {
-		n, err := stored(store)
-		if err != nil {
-			return err
-		}
-		if n >= int64(len(frames)) {
-			stop()
-			return <-ended
-		}
+	stop = sync.OnceValue(func() error {
+		cancel()
+		err := <-ended
+		server.Close()
+		return errors.Join(err, os.RemoveAll(dir))
+	})
+	for n := before; err == nil && n < before+int64(len(frames)); n, err = stored(store) {
 		select {
 		case err := <-ended:
-			return err
+			ended <- err
+			return nil, errors.Join(errors.New("the subscriber ended"), stop())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return stop, nil
 }
 
 // stored counts the events in the cache.

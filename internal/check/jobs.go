@@ -1,0 +1,184 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorun/jobcache"
+	"gorun/runners"
+)
+
+// JobsOptions says which jobs are checked, and what is too old.
+type JobsOptions struct {
+	// Function is a name or a glob, as of jobs.list_jobs search_function.
+	Function string
+	Target   Target
+	// MaxAge is how old a minion's last run may be; 0: of any age.
+	MaxAge time.Duration
+	// Grace is how long a minion has for its return before it counts as missing.
+	Grace  time.Duration
+	Limits Thresholds
+}
+
+// Jobs checks for each minion its last run of a function: whether it returned, with success
+// of all its states, and when. A run whose grace is not over is passed over for the one
+// before.
+func Jobs(ctx context.Context, env *runners.Env, opts JobsOptions) (*Result, error) {
+	if err := mustListen(ctx, env); err != nil {
+		return nil, err
+	}
+	accepted, err := env.Accepted()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := runners.MatchTarget(accepted, opts.Target.Tgt, opts.Target.Type)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("no accepted minion matches %s %s", opts.Target.Type, opts.Target.Tgt)
+	}
+	l := lastRuns{env: env, opts: opts, open: make(map[string]bool, len(ids))}
+	for _, id := range ids {
+		l.open[id] = true
+	}
+	jobs, err := jobsOf(ctx, env, opts.Function)
+	if err != nil {
+		return nil, err
+	}
+	for _, job := range slices.Backward(jobs) {
+		if len(l.open) == 0 {
+			break
+		}
+		if err := l.look(ctx, job); err != nil {
+			return nil, err
+		}
+	}
+	return l.result(ids), nil
+}
+
+// run is a job without what its answers need.
+type run struct {
+	jid   string
+	began time.Time
+}
+
+// jobsOf lists the jobs of a function, the oldest first.
+func jobsOf(ctx context.Context, env *runners.Env, function string) ([]run, error) {
+	var jobs []run
+	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
+		if runners.MatchFunction(job.Fun, function) {
+			jobs = append(jobs, run{job.JID, began(job)})
+		}
+		return nil
+	})
+	return jobs, err
+}
+
+// began is when a job was announced. Salt's own cache has the jid alone for that, which is
+// in the master's local time.
+func began(job *jobcache.Job) time.Time {
+	if job.Stamp != 0 {
+		return time.UnixMicro(job.Stamp)
+	}
+	if len(job.JID) < 14 {
+		return time.Time{}
+	}
+	t, err := time.ParseInLocation("20060102150405", job.JID[:14], time.Local)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// lastRuns gathers what became of each minion's last run.
+type lastRuns struct {
+	env  *runners.Env
+	opts JobsOptions
+	// open are the minions whose last run has not been found yet.
+	open                       map[string]bool
+	good, failed, missing, old []string
+}
+
+// look takes the answers of a job for those minions whose last run it is.
+func (l *lastRuns) look(ctx context.Context, job run) error {
+	old := l.opts.MaxAge > 0 && l.env.Now.Sub(job.began) > l.opts.MaxAge
+	err := l.env.Cache.Returns(ctx, job.jid, func(r *jobcache.Return) error {
+		if !l.open[r.Minion] {
+			return nil
+		}
+		ok, err := runners.Succeeded(r)
+		if err != nil {
+			return fmt.Errorf("return of %s to %s: %w", r.Minion, job.jid, err)
+		}
+		switch {
+		case !ok:
+			l.close(r.Minion, &l.failed)
+		case old:
+			l.close(r.Minion, &l.old)
+		default:
+			l.close(r.Minion, &l.good)
+		}
+		return nil
+	})
+	if err != nil || l.env.Now.Sub(job.began) < l.opts.Grace {
+		return err
+	}
+	whole, err := l.env.Cache.Job(ctx, job.jid)
+	if err != nil {
+		return err
+	}
+	for _, id := range whole.Minions {
+		if l.open[id] {
+			l.close(id, &l.missing)
+		}
+	}
+	return nil
+}
+
+func (l *lastRuns) close(id string, as *[]string) {
+	delete(l.open, id)
+	*as = append(*as, id)
+}
+
+func (l *lastRuns) result(ids []string) *Result {
+	var never []string
+	for _, id := range ids {
+		if l.open[id] {
+			never = append(never, id)
+		}
+	}
+	for _, group := range [][]string{l.failed, l.missing, l.old} {
+		slices.Sort(group)
+	}
+	bad := len(ids) - len(l.good)
+	return &Result{
+		Name: "JOBS", Status: l.opts.Limits.Judge(bad, len(ids)),
+		Message: fmt.Sprintf("the last %s was good on %d of %d minions", l.opts.Function, len(l.good), len(ids)),
+		Subjects: []Group{
+			{"failed", l.failed}, {"did not return", l.missing}, {"too old", l.old}, {"no run known", never},
+		},
+		Figures: []Figure{
+			l.opts.Limits.figure("bad", bad, len(ids)), {Name: "failed", Value: float64(len(l.failed))},
+			{Name: "missing", Value: float64(len(l.missing))}, {Name: "old", Value: float64(len(l.old))},
+			{Name: "never", Value: float64(len(never))},
+		},
+	}
+}
+
+// mustListen is runners.ErrStale unless the cache is kept current.
+func mustListen(ctx context.Context, env *runners.Env) error {
+	known, err := env.Cache.Status(ctx, env.Now)
+	if err != nil {
+		return err
+	}
+	if known.Listening {
+		return nil
+	}
+	if known.Heartbeat.IsZero() {
+		return fmt.Errorf("%w: no subscriber has been connected to the bus yet", runners.ErrStale)
+	}
+	return fmt.Errorf("%w: no subscriber has listened since %s", runners.ErrStale, known.Heartbeat.Local().Format(time.DateTime))
+}
