@@ -89,7 +89,7 @@ func (p *program) check(name string, ask checkFunc) cli.ActionFunc {
 	}
 }
 
-func (q *question) check(c *cli.Context, ask checkFunc) (*check.Result, error) {
+func (q *question) check(c *cli.Context, ask checkFunc) (_ *check.Result, err error) {
 	if c.Args().Present() {
 		return nil, fmt.Errorf("%w: surplus argument %s", errUsage, c.Args().First())
 	}
@@ -101,14 +101,12 @@ func (q *question) check(c *cli.Context, ask checkFunc) (*check.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--critical: %w", err)
 	}
-	var result *check.Result
-	_, err = q.ask(c.Context, &runners.Func{
-		Run: func(ctx context.Context, env *runners.Env, _ runners.Args) (_ *runners.Answer, err error) {
-			result, err = ask(ctx, c, env, check.Thresholds{Warn: warn, Crit: crit})
-			return nil, err
-		},
-	}, nil)
-	return result, err
+	env, cache, err := q.open(c.Context)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(cache, &err)
+	return ask(c.Context, c, env, check.Thresholds{Warn: warn, Crit: crit})
 }
 
 // printCheck prints the line, or with --out the same as data, and returns what ends the

@@ -68,10 +68,9 @@ type run struct {
 // jobsOf lists the jobs of a function, the oldest first.
 func jobsOf(ctx context.Context, env *runners.Env, function string) ([]run, error) {
 	var jobs []run
-	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
-		if runners.MatchFunction(job.Fun, function) {
-			jobs = append(jobs, run{job.JID, began(job)})
-		}
+	of := jobcache.Selection{Fun: func(name string) bool { return runners.MatchFunction(name, function) }}
+	err := env.Cache.Jobs(ctx, of, func(job *jobcache.Job) error {
+		jobs = append(jobs, run{job.JID, began(job)})
 		return nil
 	})
 	return jobs, err
