@@ -20,6 +20,13 @@ var (
 	ErrLocked = errors.New("job cache is being written by another process")
 	// ErrForeign is returned when the file is no job cache of gorun, or one of a newer gorun.
 	ErrForeign = errors.New("not a job cache that this gorun can read")
+	// ErrUnsafe is returned when others than its owner could change the store or read its
+	// secrets, or when a writer is not its owner.
+	ErrUnsafe = errors.New("job cache is not its owner's alone")
+	// ErrNetwork is returned when the store would lie on a file system of several machines.
+	ErrNetwork = errors.New("job cache on a network file system")
+	// ErrChanged is returned by Reader.Close when what was read may be of two moments.
+	ErrChanged = errors.New("job cache changed while it was read: ask again")
 	// ErrUnknownJob is returned when the cache holds no job of that jid.
 	ErrUnknownJob = errors.New("no such job")
 )

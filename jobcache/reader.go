@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -27,18 +28,40 @@ const HeartbeatEvery = 5 * time.Second
 type Reader struct {
 	conn   *sqlite.Conn
 	path   string
-	asking int // questions under way: f may put another one
+	asking int         // questions under way: f may put another one
+	rest   fs.FileInfo // the file as it was found, where it is read without SQLite's locks
 }
 
-// OpenReader opens the store at path. Errors are ErrNoStore, ErrForeign, and those of the
-// file system.
+// OpenReader opens the store at path. Errors are ErrNoStore, ErrForeign, ErrUnsafe,
+// ErrNetwork, and those of the file system.
 func OpenReader(path string) (*Reader, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", path, ErrNoStore)
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open job cache: %w", err)
 	}
-	conn, err := openFile(path, sqlite.OpenReadOnly)
+	if err := checkPlace(path, false); err != nil {
+		return nil, err
+	}
+	r, err := openReader(path, path, sqlite.OpenReadOnly)
+	if !refused(err) {
+		return r, err
+	}
+	if !atRest(path) {
+		return nil, fmt.Errorf("%s: the log beside it: %w", path, fs.ErrPermission)
+	}
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "immutable=1"}
+	r, err = openReader(path, uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
+	if err == nil {
+		r.rest = info
+	}
+	return r, err
+}
+
+func openReader(path, name string, flags sqlite.OpenFlags) (*Reader, error) {
+	conn, err := openFile(name, flags)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +75,34 @@ func OpenReader(path string) (*Reader, error) {
 	return &Reader{conn: conn, path: path}, nil
 }
 
-// Close ends the reading.
+// refused tells the errors of a reader that may not make the shared memory beside the file.
+func refused(err error) bool {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultReadOnly, sqlite.ResultCantOpen:
+		return true
+	}
+	return false
+}
+
+// atRest tells whether the file alone is the whole store: a writer that is at work, or was
+// killed, has a log beside it.
+func atRest(path string) bool {
+	log, err := os.Stat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist) || err == nil && log.Size() == 0
+}
+
+// Close ends the reading. ErrChanged where a writer has come in the meantime and the file
+// was read without the means to notice.
 func (r *Reader) Close() error {
-	return r.conn.Close()
+	err := r.conn.Close()
+	if r.rest == nil {
+		return err
+	}
+	now, statErr := os.Stat(r.path)
+	if statErr == nil && (now.Size() != r.rest.Size() || !now.ModTime().Equal(r.rest.ModTime())) {
+		statErr = fmt.Errorf("%s: %w", r.path, ErrChanged)
+	}
+	return errors.Join(err, statErr)
 }
 
 // until lets the end of ctx interrupt what runs; the caller defers the returned function.

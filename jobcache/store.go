@@ -118,10 +118,14 @@ func checkVersion(conn *sqlite.Conn, path string) (int64, error) {
 }
 
 // create makes the directory and an empty file before SQLite does, for their modes: job
-// data holds secrets.
+// data holds secrets. SQLite gives the files beside it the mode and, as root, the owner of
+// this one.
 func create(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the job cache's directory: %w", err)
+	}
+	if err := checkPlace(path, true); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {

@@ -134,7 +134,8 @@ func TestOpenRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(sqlitex.ExecuteScript(conn, script, nil), conn.Close()); err != nil {
+		err = errors.Join(sqlitex.ExecuteScript(conn, script, nil), conn.Close(), os.Chmod(path, 0o600))
+		if err != nil {
 			t.Fatal(err)
 		}
 		return path

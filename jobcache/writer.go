@@ -31,8 +31,8 @@ type Writer struct {
 }
 
 // OpenWriter opens the store at path for writing, and makes it where there is none, with
-// mode 0600. Errors are ErrLocked, with the pid of the other writer, ErrForeign, and those
-// of the file system.
+// mode 0600. Errors are ErrLocked, with the pid of the other writer, ErrForeign, ErrUnsafe,
+// ErrNetwork, and those of the file system.
 func OpenWriter(path string) (*Writer, error) {
 	if err := create(path); err != nil {
 		return nil, err
