@@ -221,7 +221,7 @@ func (tx *Tx) writeJob(query string, job Job) error {
 	if job.Announced != "" {
 		announced = job.Announced
 	}
-	return tx.run(query, job.JID, job.Fun, int64(job.Source), job.Stamp, pack(job.Load, &w.buf), metadata, minions, announced)
+	return tx.run(query, job.JID, job.Fun, int64(job.Source), job.Stamp, pack(withoutSecrets(job.Load), &w.buf), metadata, minions, announced)
 }
 
 // merge adds what an event tells to what is known of the job.
