@@ -111,6 +111,9 @@ type Status struct {
 	// could not be read, by reason.
 	Events  int64
 	Skipped map[string]int64
+	// Waiting counts messages that the last subscriber has kept without taking them apart:
+	// no answer knows of them until the next one does.
+	Waiting int64
 	// PresenceAt is when the newest presence list was sent; zero: none was.
 	PresenceAt time.Time
 	// Era is how old the master is, as far as its bus shows it.

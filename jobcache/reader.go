@@ -379,6 +379,12 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = r.each(ctx, "SELECT coalesce(sum(messages), 0) FROM waiting", func(stmt *sqlite.Stmt) error {
+			s.Waiting = stmt.ColumnInt64(0)
+			return nil
+		})
+	}
 	s.Listening = listening && now.Sub(s.Heartbeat) < staleAfter
 	return s, err
 }

@@ -69,6 +69,13 @@ CREATE TABLE minions (
 	listed_at   INTEGER NOT NULL DEFAULT 0  -- since when it is so
 ) WITHOUT ROWID;
 
+-- Messages of the bus that a subscriber was told to end with, as they came.
+CREATE TABLE waiting (
+	id       INTEGER PRIMARY KEY,
+	messages INTEGER NOT NULL,
+	data     BLOB NOT NULL      -- each behind its length in 4 bytes; packed
+);
+
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,
 	value NOT NULL

@@ -307,8 +307,15 @@ func (j *found) answer(ctx context.Context, env *Env, v value.Value) (*Answer, e
 // age notes where no subscriber keeps the cache current.
 func (a *Answer) age(ctx context.Context, env *Env) error {
 	status, err := env.Cache.Status(ctx, env.Now)
-	if err != nil || status.Listening {
+	if err != nil {
 		return err
+	}
+	if status.Waiting > 0 {
+		a.Stale = true
+		a.note("%d events wait for the subscriber to take them into the job cache", status.Waiting)
+	}
+	if status.Listening {
+		return nil
 	}
 	a.Stale = true
 	a.Notes = append(a.Notes, notListening(status, env))

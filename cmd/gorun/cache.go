@@ -76,6 +76,7 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 		"presence", timeText(status.PresenceAt),
 		"events", status.Events,
 		"skipped", skipped,
+		"waiting", status.Waiting,
 		"jobs", jobs,
 		"returns", returns,
 	), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"gorun/jobcache"
 	"gorun/runners"
@@ -64,6 +65,10 @@ var hints = []struct {
 	{errUsage, "gorun --help lists the options, gorun -d the functions"},
 	{jobcache.ErrNoStore, "start the subscriber, which fills the cache: gorun subscribe"},
 	{jobcache.ErrLocked, "one subscriber is enough for a master"},
+	{jobcache.ErrUnsafe, "the job cache is for the user of gorun subscribe alone, or for a group of that to read"},
+	{jobcache.ErrNetwork, "cachedir must be on a disk of the master itself"},
+	{fs.ErrPermission, "root may ask, and the user that the master runs as"},
+	{errUser, "the setting user is that of the master; gorun subscribe can be started by that user as well"},
 	{runners.ErrNeedsMaster, "salt-run can do it"},
 	{runners.ErrSource, "salt-run can read other job caches"},
 }

@@ -5,10 +5,12 @@
 package subscriber
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,15 +32,26 @@ type Config struct {
 	Keep time.Duration
 	// QueueBytes bounds what may wait for the disk; 0 is 64 MiB.
 	QueueBytes int
+	// EndWithin is how long, when the context ends, messages are still taken apart; the rest is
+	// stored as it came. 0 is half a second: with that the end takes less than two.
+	EndWithin time.Duration
 	// Ready, where set, is called once the store is open and the bus is being dialled.
 	Ready func()
-	Log   *slog.Logger
+	// Pulse, where set, is called behind each heartbeat in the store, by the side that stores.
+	Pulse func(connected bool)
+	// Reload, where set, brings what to go on with. MasterID, RunnerReturns and Keep are taken
+	// from it; the rest stays as it was.
+	Reload <-chan Config
+	Log    *slog.Logger
 }
 
 const (
 	defaultQueue = 64 << 20
 	// maxBatch bounds the messages of one transaction, so that readers see them soon.
 	maxBatch = 10_000
+	// lastBatch is its bound when the end is near.
+	lastBatch = 1000
+	endWithin = 500 * time.Millisecond
 	// Old jobs leave every pruneEvery, up to maxPrune at once, so that nobody waits.
 	pruneEvery = 10 * time.Second
 	maxPrune   = 1000
@@ -55,6 +68,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if cfg.QueueBytes == 0 {
 		cfg.QueueBytes = defaultQueue
 	}
+	cfg.EndWithin = cmp.Or(cfg.EndWithin, endWithin)
 	s := &subscriber{
 		cfg: cfg, log: cfg.Log, writer: w,
 		queue:   newQueue(cfg.QueueBytes),
@@ -86,6 +100,7 @@ type subscriber struct {
 	queue  *queue
 	apply  applier
 	told   map[string]bool // reasons already logged; of the storing side
+	ending time.Time       // up to when messages are taken apart; zero: not ending yet
 
 	mu        sync.Mutex // guards what the reading side tells the storing one
 	connected bool
@@ -147,7 +162,10 @@ func (s *subscriber) store(ctx context.Context) error {
 	defer beat.Stop()
 	prune := time.NewTicker(pruneEvery)
 	defer prune.Stop()
-	if err := s.commit(ctx, nil, 0, 0); err != nil {
+	if err := s.beat(ctx); err != nil {
+		return err
+	}
+	if err := s.resume(ctx); err != nil {
 		return err
 	}
 	for {
@@ -155,7 +173,13 @@ func (s *subscriber) store(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
-			if err := s.commit(ctx, nil, 0, 0); err != nil {
+			if err := s.beat(ctx); err != nil {
+				return err
+			}
+		case cfg := <-s.cfg.Reload:
+			s.cfg.RunnerReturns, s.cfg.Keep = cfg.RunnerReturns, cfg.Keep
+			s.apply.masterID = cfg.MasterID
+			if err := s.prune(ctx, time.Now()); err != nil {
 				return err
 			}
 		case now := <-prune.C:
@@ -168,6 +192,20 @@ func (s *subscriber) store(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// beat stores a heartbeat, and tells of it.
+func (s *subscriber) beat(ctx context.Context) error {
+	if err := s.commit(ctx, nil, 0, 0); err != nil {
+		return err
+	}
+	if s.cfg.Pulse != nil {
+		s.mu.Lock()
+		connected := s.connected
+		s.mu.Unlock()
+		s.cfg.Pulse(connected)
+	}
+	return nil
 }
 
 // prune takes out what is too old.
@@ -193,11 +231,45 @@ func (s *subscriber) rest(ctx context.Context) error {
 	return s.commit(ctx, nil, 0, 0)
 }
 
-// drain stores all that waits.
+// drain stores all that waits: once ctx has ended, what there is still time to take apart,
+// and the rest as it came, for the next subscriber.
 func (s *subscriber) drain(ctx context.Context) error {
 	b := s.queue.take()
-	for i := 0; i < b.len(); i += maxBatch {
-		if err := s.commit(ctx, b, i, min(i+maxBatch, b.len())); err != nil {
+	for i, next := 0, 0; i < b.len(); i = next {
+		next = min(i+maxBatch, b.len())
+		if ctx.Err() != nil {
+			if s.ending.IsZero() {
+				s.ending = time.Now().Add(s.cfg.EndWithin)
+			}
+			if !time.Now().Before(s.ending) {
+				return s.keep(ctx, b.messages[i:])
+			}
+			next = min(i+lastBatch, b.len())
+		}
+		if err := s.commit(ctx, b, i, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep stores messages without taking them apart.
+func (s *subscriber) keep(ctx context.Context, messages [][]byte) error {
+	s.log.Info("kept for the next subscriber", "messages", len(messages))
+	return s.writer.Update(context.WithoutCancel(ctx), func(tx *jobcache.Tx) error {
+		return tx.PutWaiting(slices.Values(messages))
+	})
+}
+
+// resume takes apart what an earlier subscriber has kept, and stores what comes meanwhile
+// before it goes on.
+func (s *subscriber) resume(ctx context.Context) error {
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = s.writer.TakeWaiting(context.WithoutCancel(ctx), s.put); err != nil {
+			return err
+		}
+		if err := s.drain(ctx); err != nil {
 			return err
 		}
 	}
@@ -219,18 +291,26 @@ func (s *subscriber) commit(ctx context.Context, b *batch, i, j int) error {
 			s.tell(name, nil)
 		}
 		for ; i < j; i++ {
-			err := s.apply.apply(tx, b.message(i))
-			if err != nil && !passable(err) {
+			if err := s.put(tx, b.message(i)); err != nil {
 				return err
 			}
-			if err != nil {
-				tx.Count("skipped."+reasonName(err), 1)
-				s.tell(reasonName(err), err)
-			}
-			tx.Count("events", 1)
 		}
 		return tx.Heartbeat(time.Now(), connected, eraOf(form))
 	})
+}
+
+// put applies one message, and counts it.
+func (s *subscriber) put(tx *jobcache.Tx, msg []byte) error {
+	err := s.apply.apply(tx, msg)
+	if err != nil && !passable(err) {
+		return err
+	}
+	if err != nil {
+		tx.Count("skipped."+reasonName(err), 1)
+		s.tell(reasonName(err), err)
+	}
+	tx.Count("events", 1)
+	return nil
 }
 
 // eraOf is what the form of the bus shows of the master's age.
