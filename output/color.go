@@ -1,5 +1,7 @@
 package output
 
+import "cmp"
+
 // A palette holds the escape sequences that an outputter puts before and behind its
 // text, all of them empty without colours.
 type palette struct {
@@ -44,7 +46,7 @@ func newPalette(o *Options) *palette {
 		if themed, ok := o.ColorTheme[c.name]; ok {
 			c.code = themed
 		}
-		*c.to = "\x1b[" + c.code + "m"
+		*c.to = cmp.Or(o.CSI, "\x1b[") + c.code + "m"
 	}
 	return p
 }

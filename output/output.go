@@ -27,6 +27,9 @@ type Options struct {
 	// ColorTheme is the content of the color_theme file: the name of a colour (RED,
 	// LIGHT_GREEN, ENDC, …) and the parameters of its escape sequence ("1;31").
 	ColorTheme map[string]string
+	// CSI is what the escape sequences of colours begin with, up to their parameters. Empty is
+	// ESC and [. Another one lets a caller tell colours from what minions have sent.
+	CSI string
 	// StripColors (strip_colors) replaces ESC by "?" in text that minions returned.
 	StripColors bool
 

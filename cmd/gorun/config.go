@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"gorun/internal/master"
 	"gorun/jobcache"
@@ -96,6 +95,9 @@ func (p *program) outputOptions(c *cli.Context, conf *master.Config, log *slog.L
 		StateOutputTerse:   words(conf.StateOutputTerse),
 		Log:                log,
 	}
+	if t, ok := p.stdout.(*terminal); ok && c.String("out-file") == "" {
+		o.CSI = t.csi
+	}
 	if text := c.String("out-indent"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
@@ -168,6 +170,6 @@ func (p *program) color(c *cli.Context, conf *master.Config) bool {
 	case conf.Color != nil:
 		return value.Truth(conf.Color)
 	}
-	f, ok := p.stdout.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	_, ok := p.stdout.(*terminal)
+	return ok
 }

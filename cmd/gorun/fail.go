@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"gorun/jobcache"
 	"gorun/runners"
@@ -73,7 +74,9 @@ var hints = []struct {
 	{runners.ErrSource, "salt-run can read other job caches"},
 }
 
-// say writes one line to stderr. An error there has nowhere to be told.
+// say writes one line to stderr, in which an id can hide no control character: those of
+// joined errors' ends of line become semicolons. An error there has nowhere to be told.
 func (p *program) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.stderr, "gorun: "+format+"\n", args...)
+	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
+	_, _ = fmt.Fprintf(p.stderr, "gorun: %s\n", escapeControls(line))
 }

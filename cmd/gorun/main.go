@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -20,5 +21,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr}
-	return p.report(p.execute(ctx, args))
+	t := openTerminal(stdout)
+	if t == nil {
+		return p.report(p.execute(ctx, args))
+	}
+	p.stdout = t
+	err := p.execute(ctx, args)
+	return p.report(errors.Join(err, t.flush()))
 }

@@ -235,8 +235,8 @@ func (s *subscriber) rest(ctx context.Context) error {
 // and the rest as it came, for the next subscriber.
 func (s *subscriber) drain(ctx context.Context) error {
 	b := s.queue.take()
-	for i, next := 0, 0; i < b.len(); i = next {
-		next = min(i+maxBatch, b.len())
+	for i := 0; i < b.len(); {
+		most := maxBatch
 		if ctx.Err() != nil {
 			if s.ending.IsZero() {
 				s.ending = time.Now().Add(s.cfg.EndWithin)
@@ -244,11 +244,13 @@ func (s *subscriber) drain(ctx context.Context) error {
 			if !time.Now().Before(s.ending) {
 				return s.keep(ctx, b.messages[i:])
 			}
-			next = min(i+lastBatch, b.len())
+			most = lastBatch
 		}
+		next := min(i+most, b.len())
 		if err := s.commit(ctx, b, i, next); err != nil {
 			return err
 		}
+		i = next
 	}
 	return nil
 }
