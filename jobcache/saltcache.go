@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"gorun/value"
@@ -122,7 +123,7 @@ func (c *SaltCache) readLoad(dir string) (*Job, error) {
 // about to write it), or is cut: that is logged.
 func (c *SaltCache) readMsgpack(name string) (value.Raw, error) {
 	data, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0 {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && len(data) == 0 {
 		return nil, nil
 	}
 	if err != nil {

@@ -118,6 +118,9 @@ func TestSaltCacheHostile(t *testing.T) {
 			t.Errorf("minion %q: %v, %v", bad, r, err)
 		}
 	}
+	if r, err := c.Return(jid, ".load.p"); r != nil || err != nil { // an id that is a file's name
+		t.Errorf("%v, %v", r, err)
+	}
 	if _, err := jobcache.OpenSalt(root, "crc32", slog.Default()); !errors.Is(err, jobcache.ErrForeign) {
 		t.Errorf("hash_type: %v", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,6 +24,7 @@ type Options struct {
 	Version string   // Salt's release, such as "3008.3"
 	Config  []string // lines that are added to the master's configuration
 	Files   fs.FS    // what the master serves to its minions (file_roots); may be nil
+	User    string   // that the master becomes where root starts it; empty: it stays who it is
 }
 
 // A Lab is one master with its minions. Its methods may be called from several
@@ -80,7 +82,12 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := l.writeMasterConfig(o.Config); err != nil {
+	if o.User != "" {
+		if err := l.admit(o.User); err != nil {
+			return err
+		}
+	}
+	if err := l.writeMasterConfig(o); err != nil {
 		return err
 	}
 	if l.reaper, err = startReaper(filepath.Join(l.Dir, "pid")); err != nil {
@@ -89,10 +96,30 @@ func (l *Lab) start(ctx context.Context, o Options) error {
 	return l.StartDaemon(ctx, Master)
 }
 
-func (l *Lab) writeMasterConfig(extra []string) error {
-	me, err := user.Current()
+// admit lets another user pass, and gives it the master's log, which a master opens as
+// root and as its own user.
+func (l *Lab) admit(name string) error {
+	u, err := user.Lookup(name)
 	if err != nil {
 		return err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	log := filepath.Join(l.Dir, "var/log/salt/master")
+	return errors.Join(os.Chmod(l.Dir, 0o755), os.MkdirAll(filepath.Dir(log), 0o755),
+		os.WriteFile(log, nil, 0o644), os.Chown(log, uid, -1))
+}
+
+func (l *Lab) writeMasterConfig(o Options) error {
+	name := o.User
+	if name == "" {
+		me, err := user.Current()
+		if err != nil {
+			return err
+		}
+		name = me.Username
 	}
 	text := fmt.Sprintf(`root_dir: %[1]s
 pki_dir: %[1]s/etc/pki/master
@@ -106,8 +133,8 @@ ret_port: %[3]d
 user: %[4]s
 auto_accept: True
 worker_threads: 3
-`, l.Dir, l.port, l.port+1, me.Username)
-	text += strings.Join(append(extra, ""), "\n")
+`, l.Dir, l.port, l.port+1, name)
+	text += strings.Join(append(o.Config, ""), "\n")
 	if err := os.WriteFile(filepath.Join(l.Dir, "etc", "master"), []byte(text), 0o644); err != nil {
 		return err
 	}
