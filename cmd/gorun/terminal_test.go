@@ -125,7 +125,11 @@ func TestHostileBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := filepath.Join(root, "cache/gorun", jobcache.File)
-	if err := feed(store, frames); err != nil {
+	stop, err := feed(store, frames)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Dir(store) + "/*")
