@@ -9,7 +9,11 @@ TAGS := urfave_cli_no_docs
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build run test race lint fuzz bench conformance record
+NFPM := $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
+# 0.1.0 of the tag v0.1.0; between tags, and without any, a version that sorts before the next.
+VERSION ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-\([0-9]*\)-g/+\1.g/' | grep . || echo 0.1.0~dev)
+
+.PHONY: build run test race lint fuzz bench conformance record packages
 
 build: ## a static binary in bin/
 	$(GO) build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/gorun
@@ -40,6 +44,18 @@ fuzz: ## each fuzz target for FUZZTIME
 
 bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md
 	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md
+
+packages: ## static binaries, debs and rpms for amd64 and arm64, in dist/
+	mkdir -p dist
+	gzip -9nc docs/gorun.1 > dist/gorun.1.gz
+	set -e; for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -tags $(TAGS) \
+			-ldflags "-s -w -X main.version=$(VERSION)" -o dist/gorun-linux-$$arch ./cmd/gorun; \
+		for kind in deb rpm; do \
+			ARCH=$$arch VERSION='$(VERSION)' $(NFPM) package -f packaging/nfpm.yaml -p $$kind -t dist/; \
+		done; \
+	done
+	cd dist && sha256sum gorun-linux-* *.deb *.rpm > SHA256SUMS
 
 SALT_CACHE = $${GORUN_SALT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/gorun/salt}
 
