@@ -59,7 +59,7 @@ func (p *program) app() *cli.App {
 		Flags:           flags,
 		Before:          applySaltfile,
 		Action:          p.runFunction,
-		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand(), p.checkCommand(), p.completeCommand()},
+		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand(), p.checkCommand(), p.doctorCommand(), p.completeCommand()},
 		// Errors are reported in one place, and nothing but run ends the process.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

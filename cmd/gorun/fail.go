@@ -48,10 +48,8 @@ func (p *program) report(err error) int {
 		return exitNoTruth
 	}
 	p.say("%v", err)
-	for _, h := range hints {
-		if errors.Is(err, h.err) {
-			p.say("hint: %s", h.text)
-		}
+	if text := hint(err); text != "" {
+		p.say("hint: %s", text)
 	}
 	if errors.Is(err, errUsage) || errors.Is(err, runners.ErrArgument) {
 		return exitUsage
@@ -72,6 +70,16 @@ var hints = []struct {
 	{errUser, "the setting user is that of the master; gorun subscribe can be started by that user as well"},
 	{runners.ErrNeedsMaster, "salt-run can do it"},
 	{runners.ErrSource, "salt-run can read other job caches"},
+}
+
+// hint is what to do about an error, or nothing.
+func hint(err error) string {
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.text
+		}
+	}
+	return ""
 }
 
 // say writes one line to stderr, in which an id can hide no control character: those of

@@ -166,10 +166,14 @@ func oldJob() []byte {
 // The service manager is told of every step; SIGHUP takes what can change, names what
 // cannot, and a configuration that cannot be read changes nothing.
 func TestService(t *testing.T) {
-	d := startSubscriber(t, shortDir(t), "keep_jobs_seconds: 0\n", oldJob())
+	d := startSubscriber(t, shortDir(t), "keep_jobs_seconds: 0\npresence_events: True\n", oldJob())
 	d.told(t, "READY=1")
 	d.told(t, "WATCHDOG=1", "STATUS=")
 	d.jobs(t, 1)
+	said, _ := gorunOn(t, nil, "-c", filepath.Join(d.root, "etc"), "doctor")
+	if !bytes.Contains(said, []byte("ok      subscriber: listening, pid ")) || bytes.Contains(said, []byte("missing")) {
+		t.Errorf("doctor says, where nothing is missing:\n%s", said)
+	}
 
 	d.configure(t, "keep_jobs_seconds: [\n")
 	d.signal(t, syscall.SIGHUP)

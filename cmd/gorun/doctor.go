@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"gorun/event"
+	"gorun/internal/master"
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+func (p *program) doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "doctor",
+		Usage: "tell what is missing for gorun to know all, and what mends it; status 1 if anything is",
+		Action: func(c *cli.Context) error {
+			q, err := p.newQuestion(c)
+			if err != nil {
+				return err
+			}
+			findings := diagnose(c.Context, q.conf, time.Now())
+			return errors.Join(q.tell(findings), q.out.Close())
+		},
+	}
+}
+
+// finding is one thing that gorun needs, and how it is.
+type finding struct {
+	what, state string
+	mend        string // what to do, a line; empty where all is well
+}
+
+// diagnose looks at everything between the master and an answer, in the order of the data.
+func diagnose(ctx context.Context, conf *master.Config, now time.Time) []finding {
+	all := []finding{findConfig(conf), findBus(ctx, conf), findPresence(conf), findKept(conf)}
+	return append(all, findCache(ctx, conf, now)...)
+}
+
+func findConfig(conf *master.Config) finding {
+	f := finding{what: "configuration", state: conf.File}
+	if _, err := os.Stat(conf.File); err != nil {
+		f.state, f.mend = err.Error(), "name the folder that the master's file is in: gorun -c DIR"
+	}
+	return f
+}
+
+// findBus connects to the bus, as the subscriber would.
+func findBus(ctx context.Context, conf *master.Config) finding {
+	socket := conf.EventSocket()
+	f := finding{what: "event bus", state: socket.String() + " takes connections"}
+	ctx, stop := context.WithTimeout(ctx, 2*time.Second)
+	defer stop()
+	source, err := event.Dial(ctx, event.Config{Path: socket.Path, TCP: socket.TCP, Transport: conf.Gorun.Transport})
+	switch {
+	case err == nil:
+		_ = source.Close() // it has told what it was asked
+	case errors.Is(err, os.ErrPermission):
+		f.state, f.mend = err.Error(), "ask as root, or as "+conf.User
+	default:
+		f.state, f.mend = err.Error(), "systemctl start salt-master"
+	}
+	return f
+}
+
+func findPresence(conf *master.Config) finding {
+	if conf.PresenceEvents {
+		return finding{what: "presence events", state: fmt.Sprintf("on, every %v", conf.LoopInterval)}
+	}
+	return finding{
+		"presence events", "off: a minion that goes away is missed only once somebody asks it",
+		"echo 'presence_events: True' > " + filepath.Join(conf.Dir, "master.d/presence.conf") + " && systemctl restart salt-master",
+	}
+}
+
+// findKept looks at the master's own job cache, from which returns are taken that are too
+// large for the bus.
+func findKept(conf *master.Config) finding {
+	f := finding{what: "salt's job cache", state: "local, " + filepath.Join(conf.CacheDir, "jobs")}
+	switch {
+	case conf.ExtJobCache != "":
+		f.state, f.mend = "ext_job_cache: "+conf.ExtJobCache, "gorun reads local_cache only: jobs of before its start stay unknown"
+	case conf.MasterJobCache != "local_cache":
+		f.state, f.mend = "master_job_cache: "+conf.MasterJobCache, "gorun reads local_cache only: jobs of before its start stay unknown"
+	case !conf.JobCache:
+		f.state, f.mend = "off", "job_cache: True keeps whole what is too large for the bus"
+	}
+	return f
+}
+
+// findCache looks at gorun's job cache and its subscriber.
+func findCache(ctx context.Context, conf *master.Config, now time.Time) []finding {
+	const what, start = "subscriber", "systemctl enable --now gorun, or: gorun subscribe"
+	reader, err := jobcache.OpenReader(storePath(conf))
+	if errors.Is(err, jobcache.ErrNoStore) {
+		return []finding{{what, "has never run", start}}
+	}
+	if err != nil {
+		return []finding{{"job cache", err.Error(), cmp.Or(hint(err), "gorun subscribe makes a new one where this is moved away")}}
+	}
+	status, err := reader.Status(ctx, now)
+	if err = errors.Join(err, reader.Close()); err != nil {
+		return []finding{{"job cache", err.Error(), cmp.Or(hint(err), "gorun subscribe makes a new one where this is moved away")}}
+	}
+	all := []finding{{what: "job cache", state: storePath(conf)}}
+	switch {
+	case status.Listening:
+		all = append(all, finding{what: what, state: fmt.Sprintf("listening, pid %d", status.PID)})
+	case status.Heartbeat.IsZero():
+		all = append(all, finding{what, "was never connected to the bus", start})
+	default:
+		all = append(all, finding{what, "not listening since " + status.Heartbeat.UTC().Format(time.RFC3339), start})
+	}
+	if status.Waiting > 0 {
+		all = append(all, finding{"events", fmt.Sprintf("%d wait for a subscriber", status.Waiting), start})
+	}
+	for _, reason := range slices.Sorted(maps.Keys(status.Skipped)) {
+		all = append(all, finding{"events", fmt.Sprintf("%d passed over: %s", status.Skipped[reason], reason),
+			"gorun subscribe logs the first of each kind; what it left out is in salt-run's answers"})
+	}
+	return all
+}
+
+// tell prints findings, one a line and its mend below, or with --out as data.
+func (q *question) tell(findings []finding) error {
+	var lines strings.Builder
+	data := make(value.List, 0, len(findings))
+	missing := false
+	for _, f := range findings {
+		mark := "ok      "
+		if f.mend != "" {
+			mark, missing = "missing ", true
+		}
+		fmt.Fprintf(&lines, "%s%s: %s\n", mark, f.what, strings.ReplaceAll(f.state, "\n", "; "))
+		if f.mend != "" {
+			fmt.Fprintf(&lines, "        %s\n", f.mend)
+		}
+		data = append(data, value.NewMap("what", f.what, "ok", f.mend == "", "state", f.state, "mend", f.mend))
+	}
+	var err error
+	if out := q.cli.String("out"); out != "" {
+		err = q.print(out, data)
+	} else {
+		_, err = q.out.Write([]byte(lines.String()))
+	}
+	if err == nil && missing {
+		err = errFailed
+	}
+	return err
+}
