@@ -149,6 +149,7 @@ func PrintRows(w io.Writer, name string, rows value.Rows, o *Options) error {
 		}
 		return Print(w, name, m, o)
 	}
+	rows = ahead(rows)
 	out := newWriter(w)
 	err := outputter.rows(out, rows, o)
 	if err != nil && !out.committed {

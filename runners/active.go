@@ -126,8 +126,8 @@ func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
 	for _, entry := range returned.Entries {
 		ids = append(ids, entry.Key)
 	}
-	instance, err := jobInstance(e.env, job)
-	if err != nil {
+	instance := value.NewMap()
+	if err := jobInstance(e.env, job, instance); err != nil {
 		return nil, err
 	}
 	instance.Entries = append(instance.Entries,

@@ -10,20 +10,21 @@ import (
 )
 
 // jobInstance describes a job as salt.utils.jid.format_jid_instance does: a map of
-// Function, Arguments, Target, Target-type, User, Metadata if there is any, StartTime.
-func jobInstance(env *Env, job *jobcache.Job) (*value.Map, error) {
+// Function, Arguments, Target, Target-type, User, Metadata if there is any, StartTime. It
+// fills m, whatever that held.
+func jobInstance(env *Env, job *jobcache.Job, m *value.Map) error {
 	load, err := decodeLoad(env, job)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	start, err := env.startTime(job.JID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m := &value.Map{Entries: make([]value.Entry, 0, 7)}
-	appendInstance(m, load)
+	m.Entries = m.Entries[:0]
+	appendInstance(m, &load)
 	m.Entries = append(m.Entries, value.Entry{Key: "StartTime", Val: start})
-	return m, env.addEndTime(m, job.JID)
+	return env.addEndTime(m, job.JID)
 }
 
 // startTime is the moment that a jid names. Masters up to 2015.8 knew no unique_jid.
@@ -53,8 +54,11 @@ type load struct {
 	hasMetadata                  bool
 }
 
-func decodeLoad(env *Env, job *jobcache.Job) (*load, error) {
-	l := &load{fun: "unknown-function", arg: value.List{}, tgt: "unknown-target", tgtType: "list", user: "root"}
+// noArguments is made once, for all jobs of a listing.
+var noArguments value.Value = value.List{}
+
+func decodeLoad(env *Env, job *jobcache.Job) (load, error) {
+	l := load{fun: "unknown-function", arg: noArguments, tgt: "unknown-target", tgtType: "list", user: "root"}
 	if env.OldMaster {
 		l.tgtType = value.List{}
 	}
@@ -85,7 +89,7 @@ func decodeLoad(env *Env, job *jobcache.Job) (*load, error) {
 		l.metadata, err = job.Metadata.Decode()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("load of job %s: %w", job.JID, err)
+		return load{}, fmt.Errorf("load of job %s: %w", job.JID, err)
 	}
 	if env.OldMaster { // Salt knew no metadata
 		l.hasMetadata = false

@@ -265,7 +265,7 @@ func (j *found) listing() (*value.Map, error) {
 		if err != nil {
 			return nil, err
 		}
-		appendInstance(m, load)
+		appendInstance(m, &load)
 		if ids := j.minions(); len(ids) > 0 {
 			list := make(value.List, len(ids))
 			for i, id := range ids {

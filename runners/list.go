@@ -90,10 +90,9 @@ outputter
 			if fun, _ := instance.Get("Function"); value.Truth(args[1]) && fun == "saltutil.find_job" {
 				return nil
 			}
-			start := instance.Entries[len(instance.Entries)-1]
-			instance.Entries[len(instance.Entries)-1] = value.Entry{Key: "JID", Val: jid}
-			instance.Entries = append(instance.Entries, start)
-			list = append(list, instance)
+			start := len(instance.Entries) - 1
+			list = append(list, &value.Map{Entries: slices.Concat(instance.Entries[:start],
+				[]value.Entry{{Key: "JID", Val: jid}}, instance.Entries[start:])})
 			return nil
 		})
 		if err != nil {
@@ -169,18 +168,19 @@ target
 var errEnough = errors.New("enough jobs")
 
 // jobs calls each with every job that matches, by jid or the newest first, until that returns
-// an error; errEnough is none.
+// an error; errEnough is none. The description of a job is valid until each returns, what it
+// holds for longer.
 func (f *filter) jobs(ctx context.Context, env *Env, newest bool, each func(string, *value.Map) error) error {
 	s := jobcache.Selection{From: f.start, To: f.end, Newest: newest}
 	if f.functions != nil {
 		s.Fun = f.mayMatch
 	}
+	var instance value.Map
 	err := env.Cache.Jobs(ctx, s, func(job *jobcache.Job) error {
-		instance, err := jobInstance(env, job)
-		if err != nil || !f.matches(instance) {
+		if err := jobInstance(env, job, &instance); err != nil || !f.matches(&instance) {
 			return err
 		}
-		return each(job.JID, instance)
+		return each(job.JID, &instance)
 	})
 	if errors.Is(err, errEnough) {
 		return nil

@@ -7,6 +7,7 @@ package value
 import (
 	"bytes"
 	"math"
+	"slices"
 )
 
 // A Value is one piece of Salt's data. Its dynamic type is one of
@@ -67,13 +68,17 @@ func (m *Map) Len() int {
 
 // Rows is a map whose entries are read while they are used, for there may be more of them
 // than memory: it calls f with each, in the order of the keys, and gives back what f returns.
-// It may be called again.
+// A map that is the value of an entry is valid until f returns, what it holds for longer. Rows
+// may be called again.
 type Rows func(f func(key string, val Value) error) error
 
 // Collect reads the map into memory.
 func (r Rows) Collect() (*Map, error) {
 	m := NewMap()
 	err := r(func(key string, val Value) error {
+		if inner, ok := val.(*Map); ok {
+			val = &Map{Entries: slices.Clone(inner.Entries)}
+		}
 		m.Entries = append(m.Entries, Entry{key, val})
 		return nil
 	})
