@@ -300,16 +300,20 @@ func (r *Reader) functions(ctx context.Context, f func(name string) bool) (names
 	return names, err
 }
 
-// Returns calls f with each return to a job, by minion.
+// Returns calls f with each return to a job, by minion. The return is valid until f returns.
 func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error) error {
+	var (
+		ret           Return
+		blob, scratch []byte
+	)
 	return r.each(ctx, "SELECT minion, stamp, trimmed, event FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
-		event, err := unpack(columnBytes(stmt, 3), new([]byte))
+		blob = columnInto(stmt, 3, blob)
+		event, err := unpack(blob, &scratch)
 		if err != nil {
 			return err
 		}
-		return f(&Return{
-			Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1), Trimmed: stmt.ColumnBool(2), Event: event,
-		})
+		ret = Return{Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1), Trimmed: stmt.ColumnBool(2), Event: event}
+		return f(&ret)
 	}, jid)
 }
 

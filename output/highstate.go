@@ -2,6 +2,7 @@ package output
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"gorun/value"
@@ -14,13 +15,43 @@ var errHighstate = errors.New("not the return of a state run")
 // and of what each returned: a map of states, a list of errors, or text; that map
 // may be wrapped as lookup_jid, the job cache and orchestrations wrap it.
 func printHighstate(w *writer, v value.Value, o *Options) error {
-	v = clone(v) // Salt writes to its data while it prints
 	h := &highstate{o: o, colors: newPalette(o)}
-	out, err := h.all(v, 1)
-	if err != nil {
-		return &altered{err, v}
+	if h.each(w, v) == nil {
+		return nil
 	}
-	w.str(out)
+	w.reset()
+	v = clone(v) // Salt writes to its data while it prints, and nested shows what has become of it
+	_, err := h.all(v, 1)
+	return &altered{err, v}
+}
+
+// each writes the text of a whole answer, and copies no more than one minion's part of it at
+// a time. It leaves v as it is.
+func (h *highstate) each(w *writer, v value.Value) error {
+	v, err := unwrap(v)
+	if err != nil {
+		return err
+	}
+	m, ok := v.(*value.Map)
+	if !ok || m.Len() == 0 || h.o.StateCompressIDs {
+		out, err := h.all(clone(v), 1)
+		w.str(out)
+		return err
+	}
+	m = &value.Map{Entries: slices.Clone(m.Entries)}
+	if err := dropRetcode(m); err != nil {
+		return err
+	}
+	for i, e := range m.Entries {
+		text, _, err := h.host(e.Key, clone(e.Val), 1)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			w.byte('\n')
+		}
+		w.str(text)
+	}
 	return nil
 }
 

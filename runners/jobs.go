@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorun/jobcache"
 	"gorun/value"
@@ -143,17 +144,15 @@ strict
 			}
 			return j.answer(ctx, env, m)
 		}
-		m := value.NewMap()
-		for _, id := range j.minions() {
-			m.Set(id, false)
-		}
+		all := newVerdicts(j.minions())
 		for _, r := range j.results {
 			ret, ok := r.data.Get("return")
-			if truth := ok && value.Truth(ret); truth || slices.Contains(j.minions(), r.minion) {
-				m.Set(r.minion, truth)
+			truth := ok && value.Truth(ret)
+			if _, asked := all.at[r.minion]; truth || asked {
+				all.set(r.minion, truth)
 			}
 		}
-		return j.answer(ctx, env, m)
+		return j.answer(ctx, env, all.m)
 	},
 }
 
@@ -227,9 +226,10 @@ func (j *found) expected() ([]string, error) {
 	return slices.DeleteFunc(matched, j.returned), nil
 }
 
-// returned tells whether a minion has returned.
+// returned tells whether a minion has returned: the results are by minion.
 func (j *found) returned(id string) bool {
-	return slices.ContainsFunc(j.results, func(r result) bool { return r.minion == id })
+	_, ok := slices.BinarySearchFunc(j.results, id, func(r result, id string) int { return strings.Compare(r.minion, id) })
+	return ok
 }
 
 // missing are the minions that the job went to and that did not return.
