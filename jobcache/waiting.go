@@ -13,7 +13,7 @@ import (
 )
 
 // waitingPiece is about how many bytes of messages one row of the table waiting holds. Each
-// is behind its length in 4 bytes, big-endian: the first is 0, not what pack takes for zstd.
+// is behind its length in 4 bytes, big-endian: the first is 0, not the mark of pack.
 const waitingPiece = 1 << 20
 
 // PutWaiting keeps messages as they came, for a later writer to take apart: to write them
