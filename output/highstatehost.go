@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gorun/value"
 )
@@ -166,7 +167,7 @@ const noOrder = "The State execution failed to record the order in which all sta
 var errState = errors.New("not the return of a state")
 
 // compressedCount finds how many names stand together in a state that compress made.
-var compressedCount = regexp.MustCompile(`\(([0-9]+)\)\n?$`)
+var compressedCount = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\(([0-9]+)\)\n?$`) })
 
 // state shows one state, in one line or in full, or not at all.
 func (h *hostText) state(key value.Value, ret *value.Map, level int) error {
@@ -185,7 +186,7 @@ func (h *hostText) state(key value.Value, ret *value.Map, level int) error {
 		if len(parts) != 4 {
 			return errState
 		}
-		if m := compressedCount.FindStringSubmatch(parts[1]); m != nil {
+		if m := compressedCount().FindStringSubmatch(parts[1]); m != nil {
 			count, _ = strconv.Atoi(m[1])
 		}
 	}

@@ -3,6 +3,7 @@ package output
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // yamlWords are the words that YAML 1.1 takes for something other than text when they
@@ -16,20 +17,23 @@ var yamlWords = func() map[string]bool {
 	return words
 }()
 
-// yamlNumber is what it takes for a float, an integer or a date (yaml.resolver).
-var yamlNumber = regexp.MustCompile(`^(?:` +
-	`[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?` +
-	`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
-	`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*` +
-	`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)` +
+// yamlNumber is what it takes for a float, an integer or a date (yaml.resolver). No other
+// outputter has to wait for it.
+var yamlNumber = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:` +
+		`[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?` +
+		`|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?` +
+		`|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*` +
+		`|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)` +
 
-	`|[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
-	`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+` +
+		`|[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)` +
+		`|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+` +
 
-	`|[0-9]{4}-[0-9]{2}-[0-9]{2}` +
-	`|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
-	`(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?` +
-	`)$`)
+		`|[0-9]{4}-[0-9]{2}-[0-9]{2}` +
+		`|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?` +
+		`(?:[ \t]*(?:Z|[-+][0-9]{1,2}(?::[0-9]{2})?))?` +
+		`)$`)
+})
 
 // yamlType tells whether s would be read as a number, a date, a truth, nothing or
 // one of YAML's own signs.
@@ -47,5 +51,5 @@ func yamlType(s string) bool {
 	case rest != s && strings.Trim(rest, "0123456789abcdefABCDEFxTtZ_:.+- \t") != "":
 		return false
 	}
-	return yamlNumber.MatchString(s)
+	return yamlNumber().MatchString(s)
 }

@@ -56,7 +56,7 @@ func (p *program) app() *cli.App {
 		Reader:          p.stdin,
 		Writer:          p.stdout,
 		ErrWriter:       p.stderr,
-		Flags:           flags,
+		Flags:           named(flags),
 		Before:          applySaltfile,
 		Action:          p.runFunction,
 		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand(), p.checkCommand(), p.doctorCommand(), p.completeCommand()},
