@@ -27,6 +27,11 @@ var (
 	ErrNetwork = errors.New("job cache on a network file system")
 	// ErrChanged is returned by Reader.Close when what was read may be of two moments.
 	ErrChanged = errors.New("job cache changed while it was read: ask again")
+	// ErrBlocked is returned when the store cannot be written now, and may be later: the disk
+	// is full, or not to be had.
+	ErrBlocked = errors.New("job cache cannot be written")
+	// ErrDamaged is returned when the file of the store is not whole.
+	ErrDamaged = errors.New("job cache is damaged")
 	// ErrUnknownJob is returned when the cache holds no job of that jid.
 	ErrUnknownJob = errors.New("no such job")
 )
@@ -76,6 +81,9 @@ type Return struct {
 	// Trimmed is set where the master cut the event (max_event_size): Event has
 	// VALUE_TRIMMED in the place of what was too large.
 	Trimmed bool
+	// Kept is set where Event is not the bus's, but what Salt's own cache has of it: return,
+	// retcode, success, out. Failed states have their marks there already (see Failure).
+	Kept bool
 }
 
 // Failure is a failed state of a return, of which the master tells by an event of its own
@@ -99,6 +107,12 @@ const (
 	UpTo2015
 )
 
+// Repair is how far a look through Salt's own cache is: Done of All folders, with Jobs
+// taken. All is 0 where none is going on.
+type Repair struct {
+	Done, All, Jobs int64
+}
+
 // Status says what the cache knows, and from when.
 type Status struct {
 	// Listening is set while a subscriber runs and is connected to the bus.
@@ -114,6 +128,13 @@ type Status struct {
 	// Waiting counts messages that the last subscriber has kept without taking them apart:
 	// no answer knows of them until the next one does.
 	Waiting int64
+	// Holes are the times of which events are missing, as far as Salt's own cache has not
+	// filled them.
+	Holes []Hole
+	// Repair is the look through Salt's cache that is going on; Repaired counts the jobs that
+	// such looks have found.
+	Repair   Repair
+	Repaired int64
 	// PresenceAt is when the newest presence list was sent; zero: none was.
 	PresenceAt time.Time
 	// Era is how old the master is, as far as its bus shows it.

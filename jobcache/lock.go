@@ -1,8 +1,11 @@
 package jobcache
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -30,6 +33,22 @@ func lock(path string) (*flock.Flock, error) {
 		return nil, fmt.Errorf("lock the job cache: %w", err)
 	}
 	return l, nil
+}
+
+// Holder is the process that writes the store at path, 0 for none.
+func Holder(path string) (pid int, err error) {
+	l := flock.New(lockFile(path), flock.SetFlag(os.O_RDONLY))
+	held, err := l.TryRLock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("look at the job cache's lock: %w", err)
+	case held:
+		return 0, l.Close()
+	}
+	pid, _ = strconv.Atoi(holder(path))
+	return pid, nil
 }
 
 // holder reads the pid that stands in the lock file, or nothing.

@@ -306,13 +306,16 @@ func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error)
 		ret           Return
 		blob, scratch []byte
 	)
-	return r.each(ctx, "SELECT minion, stamp, trimmed, event FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
+	return r.each(ctx, "SELECT minion, stamp, form, event FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
 		blob = columnInto(stmt, 3, blob)
 		event, err := unpack(blob, &scratch)
 		if err != nil {
 			return err
 		}
-		ret = Return{Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1), Trimmed: stmt.ColumnBool(2), Event: event}
+		ret = Return{
+			Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1), Event: event,
+			Trimmed: stmt.ColumnInt64(2) == formCut, Kept: stmt.ColumnInt64(2) == formKept,
+		}
 		return f(&ret)
 	}, jid)
 }
@@ -376,6 +379,14 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 			s.PresenceAt = micros(stmt.ColumnInt64(1))
 		case name == "era":
 			s.Era = Era(stmt.ColumnInt64(1))
+		case name == "repair.done":
+			s.Repair.Done = stmt.ColumnInt64(1)
+		case name == "repair.all":
+			s.Repair.All = stmt.ColumnInt64(1)
+		case name == "repair.jobs":
+			s.Repair.Jobs = stmt.ColumnInt64(1)
+		case name == "count.repaired.jobs":
+			s.Repaired = stmt.ColumnInt64(1)
 		case name == "count.events":
 			s.Events = stmt.ColumnInt64(1)
 		case strings.HasPrefix(name, "count.skipped."):
@@ -389,8 +400,13 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 			return nil
 		})
 	}
-	s.Listening = listening && now.Sub(s.Heartbeat) < staleAfter
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	s.Listening = listening && now.Sub(s.Heartbeat).Abs() < staleAfter // the clock may have been set back
+	defer r.until(ctx)()
+	s.Holes, err = holes(r.conn, "WHERE filled = 0 AND reason <> '"+Asked+"'")
+	return s, r.wrap(ctx, err)
 }
 
 // Count tells how many jobs, whose load is known, and returns the cache holds.
@@ -401,4 +417,22 @@ func (r *Reader) Count(ctx context.Context) (jobs, returns int64, err error) {
 			return nil
 		})
 	return jobs, returns, err
+}
+
+// Extent tells the bytes of the store's file and of its log, and when the oldest job was
+// announced, zero where there is none.
+func (r *Reader) Extent(ctx context.Context) (size int64, oldest time.Time, err error) {
+	for _, name := range []string{r.path, r.path + "-wal"} {
+		info, err := os.Stat(name)
+		if err == nil {
+			size += info.Size()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return 0, oldest, fmt.Errorf("read job cache: %w", err)
+		}
+	}
+	err = r.each(ctx, "SELECT stamp FROM jobs WHERE source > 0 ORDER BY jid LIMIT 1", func(stmt *sqlite.Stmt) error {
+		oldest = micros(stmt.ColumnInt64(0))
+		return nil
+	})
+	return size, oldest, err
 }

@@ -230,7 +230,7 @@ func (c *SaltCache) readReturn(dir, minion string) (*Return, error) {
 	for _, raw := range kept {
 		event = append(event, raw...)
 	}
-	return &Return{Minion: minion, Event: event}, nil
+	return &Return{Minion: minion, Event: event, Kept: true}, nil
 }
 
 // EndTime reads when the newest return came, as Salt writes times; empty where Salt does

@@ -22,6 +22,9 @@ const (
 	applicationID = 0x676f7275
 )
 
+// errOutdated is returned when an older gorun wrote the file.
+var errOutdated = fmt.Errorf("%w: written by an older gorun; a subscriber makes a new one of salt's job cache", ErrForeign)
+
 // busyTimeout is how long a process waits for another that is moving the log into the
 // file. Readers never wait for a writer's transaction.
 const busyTimeout = 10 * time.Second
@@ -43,10 +46,11 @@ CREATE TABLE returns (
 	jid     TEXT NOT NULL,
 	minion  TEXT NOT NULL,
 	stamp   INTEGER NOT NULL,   -- microseconds since 1970
-	trimmed INTEGER NOT NULL,
+	form    INTEGER NOT NULL,   -- 0: as the bus carried it, 1: likewise, but cut, 2: as Salt's cache has it
 	event   BLOB NOT NULL,      -- msgpack map, packed
 	PRIMARY KEY (jid, minion)
 ) WITHOUT ROWID;
+CREATE INDEX cut ON returns (jid, minion) WHERE form = 1;
 
 -- States that failed, as the master tells of each by itself behind the return.
 CREATE TABLE failures (
@@ -74,6 +78,22 @@ CREATE TABLE waiting (
 	id       INTEGER PRIMARY KEY,
 	messages INTEGER NOT NULL,
 	data     BLOB NOT NULL      -- each behind its length in 4 bytes; packed
+);
+
+-- When a subscriber listened, and when events were missed; times as above.
+CREATE TABLE spans (
+	start INTEGER PRIMARY KEY,
+	until INTEGER NOT NULL
+);
+CREATE TABLE holes (
+	id     INTEGER PRIMARY KEY,
+	start  INTEGER NOT NULL,           -- 0: nothing was heard before
+	until  INTEGER NOT NULL,           -- 0: it lasts
+	reason TEXT NOT NULL,
+	events INTEGER NOT NULL,           -- how many are missing, 0 where that is not known
+	looked INTEGER NOT NULL DEFAULT 0, -- when Salt's cache was looked at last
+	filled INTEGER NOT NULL DEFAULT 0, -- when all had been found there
+	again  INTEGER NOT NULL DEFAULT 0  -- when to look once more for returns that are still missing
 );
 
 CREATE TABLE meta (
@@ -118,6 +138,9 @@ func checkVersion(conn *sqlite.Conn, path string) (int64, error) {
 	if version > schemaVersion {
 		return 0, fmt.Errorf("%s: %w: schema %d, known is %d", path, ErrForeign, version, schemaVersion)
 	}
+	if version != 0 && version < schemaVersion {
+		return version, fmt.Errorf("%s: %w: schema %d, this gorun has %d", path, errOutdated, version, schemaVersion)
+	}
 	if version == 0 && id != 0 {
 		return 0, fmt.Errorf("%s: %w: no schema", path, ErrForeign)
 	}
@@ -151,8 +174,10 @@ func prepare(conn *sqlite.Conn, path string) error {
 		return err
 	}
 	for _, p := range []string{
+		"PRAGMA auto_vacuum = INCREMENTAL", // of an empty file; see giveBack
 		"PRAGMA journal_mode = WAL",
-		"PRAGMA synchronous = NORMAL", // a lost machine costs the last commits, never the file
+		"PRAGMA journal_size_limit = 67108864", // bytes of the log that stay when it has grown
+		"PRAGMA synchronous = NORMAL",          // a lost machine costs the last commits, never the file
 		"PRAGMA wal_autocheckpoint = 4000",
 		"PRAGMA cache_size = -16000", // KB: the pages of one transaction in a flood
 	} {

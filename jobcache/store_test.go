@@ -230,8 +230,8 @@ func TestPrune(t *testing.T) {
 		return err
 	})
 	for _, want := range []int{2, 1, 0} {
-		if n, err := w.Prune(t.Context(), time.Unix(3, 0), 2); err != nil || n != want {
-			t.Errorf("%d jobs left, %v; want %d", n, err, want)
+		if p, err := w.Prune(t.Context(), jobcache.Limits{Before: time.Unix(3, 0)}, 2); err != nil || p.Old != want || p.Over != 0 {
+			t.Errorf("%+v left, %v; want %d", p, err, want)
 		}
 	}
 	r := reader(t, path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -27,11 +28,16 @@ type Writer struct {
 	minions map[string]*evidence
 	dirty   map[string]struct{}
 	counts  map[string]int64
+	jobs    int64  // how many there are, below zero where that is not known
 	buf     []byte // for pack
+	// Aside is where a store was put that was older or damaged; empty: there was none.
+	Aside string
 }
 
 // OpenWriter opens the store at path for writing, and makes it where there is none, with
-// mode 0600. Errors are ErrLocked, with the pid of the other writer, ErrForeign, ErrUnsafe,
+// mode 0600. One that an older gorun wrote, or that is damaged, is put aside: what it held
+// is in Salt's own job cache, as far as that goes back. Errors are ErrLocked, with the pid
+// of the other writer, ErrForeign, ErrUnsafe,
 // ErrNetwork, and those of the file system.
 func OpenWriter(path string) (*Writer, error) {
 	if err := create(path); err != nil {
@@ -41,20 +47,67 @@ func OpenWriter(path string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := openFile(path, sqlite.OpenReadWrite)
+	w := &Writer{lock: l}
+	w.forget()
+	err = w.open(path)
+	if errors.Is(err, errOutdated) || errors.Is(err, ErrDamaged) {
+		w.Aside, err = putAside(path)
+		if err == nil {
+			err = create(path)
+		}
+		if err == nil {
+			err = w.open(path)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	w := &Writer{conn: conn, lock: l}
-	w.forget()
-	err = prepare(conn, path)
-	if err == nil {
+	return w, nil
+}
+
+// open opens the file and reads what is to be remembered of it.
+func (w *Writer) open(path string) error {
+	conn, err := openFile(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return err
+	}
+	w.conn = conn
+	if err = prepare(conn, path); err == nil {
 		err = w.load()
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.Close())
+		err = errors.Join(classify(err), conn.Close())
 	}
-	return w, nil
+	return err
+}
+
+// asideSuffix is behind the name of a store that was put aside; an earlier one makes room.
+const asideSuffix = ".aside"
+
+func putAside(path string) (aside string, err error) {
+	aside = path + asideSuffix
+	for _, part := range []string{"", "-wal", "-shm"} {
+		err := os.Rename(path+part, aside+part)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+			if part != "" { // what is left of an earlier one does not belong to this one
+				if err = os.Remove(aside + part); errors.Is(err, fs.ErrNotExist) {
+					err = nil
+				}
+			}
+		}
+		if err != nil {
+			return "", fmt.Errorf("put the job cache aside: %w", err)
+		}
+	}
+	return aside, nil
+}
+
+// Discard puts a store aside that has turned out to be damaged, and gives it back.
+func (w *Writer) Discard(path string) (aside string, err error) {
+	err = w.conn.Close()
+	aside, err2 := putAside(path)
+	return aside, errors.Join(err, err2, w.lock.Close())
 }
 
 // Close gives the store back.
@@ -68,6 +121,7 @@ func (w *Writer) forget() {
 	w.minions = make(map[string]*evidence)
 	w.dirty = make(map[string]struct{})
 	w.counts = make(map[string]int64)
+	w.jobs = -1
 }
 
 // load reads the evidence of all minions.
@@ -79,6 +133,7 @@ func (w *Writer) load() error {
 func (w *Writer) Update(ctx context.Context, f func(*Tx) error) (err error) {
 	w.conn.SetInterrupt(ctx.Done())
 	defer w.conn.SetInterrupt(nil)
+	defer func() { err = classify(err) }()
 	end, err := sqlitex.ImmediateTransaction(w.conn)
 	if err != nil {
 		return fmt.Errorf("write the job cache: %w", err)
@@ -99,6 +154,17 @@ func (w *Writer) Update(ctx context.Context, f func(*Tx) error) (err error) {
 		return fmt.Errorf("write the job cache: %w", err)
 	}
 	return nil
+}
+
+// classify tells what waiting may mend, and what nothing does, from other errors of SQLite.
+func classify(err error) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultBusy, sqlite.ResultReadOnly, sqlite.ResultCantOpen:
+		return fmt.Errorf("%w: %w", ErrBlocked, err)
+	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
 }
 
 // Tx is a transaction of Update. What it is given may arrive in any order, and twice.
@@ -178,6 +244,9 @@ func (tx *Tx) PutJob(job Job) error {
 		}
 		if w.conn.Changes() == 1 {
 			w.remember(job)
+			if w.jobs >= 0 {
+				w.jobs++
+			}
 			return nil
 		}
 	}
@@ -262,12 +331,27 @@ func union(a, b []string) []string {
 	return all
 }
 
+// The forms of a return, as the store keeps them.
+const (
+	formBus = iota
+	formCut
+	formKept
+)
+
 // PutReturn stores a minion's return to a job. Of two returns of one minion the first
-// stays, as in Salt's own cache.
+// stays, as in Salt's own cache; what that has takes the place of a return that was cut.
 func (tx *Tx) PutReturn(jid string, r Return) error {
-	err := tx.run(`INSERT INTO returns (jid, minion, stamp, trimmed, event) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (jid, minion) DO UPDATE SET stamp = ?3, trimmed = ?4, event = ?5 WHERE ?3 < stamp`,
-		jid, r.Minion, r.Stamp, integer(r.Trimmed), pack(r.Event, &tx.w.buf))
+	form := int64(formBus)
+	switch {
+	case r.Kept:
+		form = formKept
+	case r.Trimmed:
+		form = formCut
+	}
+	err := tx.run(`INSERT INTO returns (jid, minion, stamp, form, event) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (jid, minion) DO UPDATE SET stamp = ?3, form = ?4, event = ?5
+		WHERE CASE WHEN ?4 = 1 AND form = 2 THEN 0 WHEN ?4 = 2 AND form = 1 THEN 1 ELSE ?3 < stamp END`,
+		jid, r.Minion, r.Stamp, form, pack(r.Event, &tx.w.buf))
 	if err != nil {
 		return fmt.Errorf("store the return of %s to %s: %w", r.Minion, jid, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"gorun/jobcache"
 	"gorun/value"
@@ -68,7 +69,7 @@ func activeJobs(ctx context.Context, env *Env) (*Answer, error) {
 		}
 	}
 	a := &Answer{Value: m}
-	return a, a.age(ctx, env)
+	return a, a.age(ctx, env, time.Time{}, time.Time{})
 }
 
 // evidence is what tells whether a minion that has not returned is still at work.

@@ -183,7 +183,9 @@ func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]re
 		if out, ok := data.Get("out"); ok {
 			res.out, _ = out.(string)
 		}
-		res.retcode, res.user = ofReturn(r)
+		if !r.Kept { // which has the marks of failed states
+			res.retcode, res.user = ofReturn(r)
+		}
 		all = append(all, res)
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gorun/jobcache"
 	"gorun/value"
@@ -298,14 +299,23 @@ func (j *found) answer(ctx context.Context, env *Env, v value.Value) (*Answer, e
 			a.note("the return of %s was too large for the bus: VALUE_TRIMMED stands for what was cut", r.minion)
 		}
 	}
-	if j.job == nil || j.job.Source == jobcache.FromNew && len(j.missing()) > 0 {
-		return a, a.age(ctx, env)
+	began := env.jidTime(j.jid)
+	switch {
+	case j.job == nil:
+		return a, a.age(ctx, env, began, began)
+	case j.job.Source == jobcache.FromReturn: // perhaps it was announced, and nobody heard
+		status, err := env.Cache.Status(ctx, env.Now)
+		a.missing(status, began, began)
+		return a, err
+	case j.job.Source == jobcache.FromNew && len(j.missing()) > 0:
+		return a, a.age(ctx, env, began, time.Time{})
 	}
 	return a, nil
 }
 
-// age notes where no subscriber keeps the cache current.
-func (a *Answer) age(ctx context.Context, env *Env) error {
+// age notes where no subscriber keeps the cache current, and where events are missing that
+// happened from one time to another; zero times are without bound.
+func (a *Answer) age(ctx context.Context, env *Env, from, until time.Time) error {
 	status, err := env.Cache.Status(ctx, env.Now)
 	if err != nil {
 		return err
@@ -314,10 +324,39 @@ func (a *Answer) age(ctx context.Context, env *Env) error {
 		a.Stale = true
 		a.note("%d events wait for the subscriber to take them into the job cache", status.Waiting)
 	}
-	if status.Listening {
-		return nil
+	if !status.Listening {
+		a.Stale = true
+		a.Notes = append(a.Notes, notListening(status, env))
 	}
-	a.Stale = true
-	a.Notes = append(a.Notes, notListening(status, env))
+	a.missing(status, from, until)
 	return nil
+}
+
+// missing notes events that are missing from one time to another.
+func (a *Answer) missing(status jobcache.Status, from, until time.Time) {
+	for _, h := range status.Holes {
+		if h.Until.IsZero() && !status.Listening { // that nobody listens says it
+			continue
+		}
+		if h.Holds(from, until) {
+			a.Stale = true
+			a.note("events are missing %s", h)
+		}
+	}
+}
+
+// jidTime is the moment that a jid names; zero for what names none.
+func (env *Env) jidTime(jid string) time.Time {
+	if len(jid) < 20 {
+		return time.Time{}
+	}
+	zone := time.Local
+	if env.UTCJID {
+		zone = time.UTC
+	}
+	t, err := time.ParseInLocation("20060102150405.000000", jid[:14]+"."+jid[14:20], zone)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }

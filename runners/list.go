@@ -48,7 +48,7 @@ end_time
 		a := &Answer{Rows: func(row func(string, value.Value) error) error {
 			return f.jobs(ctx, env, false, func(jid string, instance *value.Map) error { return row(jid, instance) })
 		}}
-		if err := a.age(ctx, env); err != nil {
+		if err := a.age(ctx, env, env.jidTime(f.start), env.jidTime(f.end)); err != nil {
 			return nil, err
 		}
 		if value.Truth(args[1]) {
@@ -100,7 +100,7 @@ outputter
 		}
 		slices.Reverse(list)
 		a := &Answer{Value: list}
-		if err := a.age(ctx, env); err != nil {
+		if err := a.age(ctx, env, time.Time{}, time.Time{}); err != nil {
 			return nil, err
 		}
 		if value.Truth(args[3]) {
@@ -148,7 +148,7 @@ target
 			return nil, err
 		}
 		a := new(Answer)
-		if err := a.age(ctx, env); err != nil {
+		if err := a.age(ctx, env, time.Time{}, time.Time{}); err != nil {
 			return nil, err
 		}
 		if last == "" {

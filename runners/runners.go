@@ -51,6 +51,8 @@ type Env struct {
 	// EndTimes is set where Salt keeps the time of a job's end (job_cache_store_endtime).
 	EndTimes bool
 	Now      time.Time
+	// UTCJID is set where the times in jids are in UTC (utc_jid).
+	UTCJID bool
 	// Accepted lists the ids of the accepted keys, sorted.
 	Accepted func() ([]string, error)
 	// Presence tells which minions are connected.

@@ -24,6 +24,11 @@ func (p *program) cacheCommand() *cli.Command {
 				Action: p.aboutCache(cacheInfo),
 			},
 			{
+				Name:   "repair",
+				Usage:  "take from salt's own job cache what this one lacks",
+				Action: p.runRepair,
+			},
+			{
 				Name:   "minions",
 				Usage:  "show for each accepted minion the evidence of whether it is up",
 				Action: p.aboutCache(cacheMinions),
@@ -64,9 +69,29 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 	if err != nil {
 		return nil, err
 	}
+	spans, holes, err := reader.Coverage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	size, oldest, err := reader.Extent(ctx)
+	if err != nil {
+		return nil, err
+	}
 	skipped := value.NewMap()
 	for _, name := range slices.Sorted(maps.Keys(status.Skipped)) {
 		skipped.Set(name, status.Skipped[name])
+	}
+	listened := value.List{}
+	for _, s := range spans {
+		listened = append(listened, value.NewMap("from", timeText(s.Start), "until", timeText(s.Until)))
+	}
+	missing := value.List{}
+	for _, h := range holes {
+		if h.Reason == jobcache.Asked { // no hole, but a wish
+			continue
+		}
+		missing = append(missing, value.NewMap("from", timeText(h.Start), "until", timeText(h.Until),
+			"reason", h.Reason, "events", h.Events, "looked", timeText(h.Looked), "filled", timeText(h.Filled)))
 	}
 	return value.NewMap(
 		"path", storePath(conf),
@@ -79,6 +104,12 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 		"waiting", status.Waiting,
 		"jobs", jobs,
 		"returns", returns,
+		"repaired_jobs", status.Repaired,
+		"bytes", size,
+		"oldest", timeText(oldest),
+		"listened", listened,
+		"holes", missing,
+		"open_holes", int64(len(status.Holes)),
 	), nil
 }
 

@@ -105,12 +105,19 @@ func feed(store string, frames [][]byte) (stop func() error, err error) {
 		cancel()
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	// Salt's own job cache, in which all is found that was before the first event.
+	cache := filepath.Dir(filepath.Dir(store))
+	if err := os.MkdirAll(filepath.Join(cache, "jobs"), 0o755); err != nil {
+		cancel()
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	log := slog.New(slog.DiscardHandler)
 	before, err := stored(store)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- subscriber.Run(ctx, subscriber.Config{
-			Bus: event.Config{Path: path}, Store: store, MasterID: "lab_master", RunnerReturns: true,
-			Log: slog.New(slog.DiscardHandler),
+			Bus: event.Config{Path: path}, Store: store, MasterID: "lab_master", RunnerReturns: true, Log: log,
+			Kept: func() (*jobcache.SaltCache, error) { return jobcache.OpenSalt(cache, "sha256", log) },
 		})
 	}()
 	stop = sync.OnceValue(func() error {
@@ -119,7 +126,8 @@ func feed(store string, frames [][]byte) (stop func() error, err error) {
 		server.Close()
 		return errors.Join(err, os.RemoveAll(dir))
 	})
-	for n := before; err == nil && n < before+int64(len(frames)); n, err = stored(store) {
+	wanted := before.Events + int64(len(frames))
+	for s := before; err == nil && (s.Events < wanted || len(s.Holes) > 0); s, err = stored(store) {
 		select {
 		case err := <-ended:
 			ended <- err
@@ -133,17 +141,17 @@ func feed(store string, frames [][]byte) (stop func() error, err error) {
 	return stop, nil
 }
 
-// stored counts the events in the cache.
-func stored(path string) (int64, error) {
+// stored tells what the cache says of itself.
+func stored(path string) (s jobcache.Status, err error) {
 	r, err := jobcache.OpenReader(path)
 	if errors.Is(err, jobcache.ErrNoStore) {
-		return 0, nil
+		return s, nil
 	}
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	s, err := r.Status(context.Background(), time.Now())
-	return s.Events, errors.Join(err, r.Close())
+	s, err = r.Status(context.Background(), time.Now())
+	return s, errors.Join(err, r.Close())
 }
 
 // hold takes the job cache as a subscriber does, until the script ends.

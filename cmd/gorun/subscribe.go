@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -9,10 +11,12 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
 
 	"gorun/event"
 	"gorun/internal/master"
 	"gorun/internal/subscriber"
+	"gorun/jobcache"
 )
 
 func (p *program) subscribeCommand() *cli.Command {
@@ -39,7 +43,11 @@ func (p *program) runSubscribe(c *cli.Context) error {
 	defer stop()
 	manager := serviceManager{log}
 	context.AfterFunc(ctx, manager.stopping)
-	cfg := subscription(conf, log)
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1) // gorun cache repair
+	defer signal.Stop(asked)
+	cfg := p.subscription(conf, log)
+	cfg.Asked = asked
 	cfg.Ready = func() {
 		p.say("following the bus at %s into %s", conf.EventSocket(), storePath(conf))
 		manager.ready()
@@ -53,19 +61,31 @@ func (p *program) runSubscribe(c *cli.Context) error {
 		for _, name := range fixedSettings(conf, next) {
 			log.Warn("takes effect when the subscriber is started anew", "setting", name)
 		}
-		return subscription(next, log), nil
+		return p.subscription(next, log), nil
 	})
 	return subscriber.Run(ctx, cfg)
 }
 
-func subscription(conf *master.Config, log *slog.Logger) subscriber.Config {
+// subscription is what the configuration says of the way into the job cache.
+func (p *program) subscription(conf *master.Config, log *slog.Logger) subscriber.Config {
 	socket := conf.EventSocket()
 	return subscriber.Config{
-		Bus:           event.Config{Path: socket.Path, TCP: socket.TCP, Transport: conf.Gorun.Transport, Log: log},
+		Bus: event.Config{
+			Path: socket.Path, TCP: socket.TCP, Transport: conf.Gorun.Transport,
+			MaxMessage: int(conf.Gorun.MaxEventSize), Log: log,
+		},
 		Store:         storePath(conf),
 		MasterID:      conf.ID(),
 		RunnerReturns: conf.RunnerReturns,
 		Keep:          conf.KeepJobs,
+		QueueBytes:    int(conf.Gorun.QueueSize),
+		Kept:          func() (*jobcache.SaltCache, error) { return keptCache(conf, log) },
+		Settle:        conf.Gorun.Settle,
+		MaxReturn:     conf.Gorun.MaxReturnSize,
+		MaxMinions:    int(conf.Gorun.MaxMinions),
+		MaxSize:       conf.Gorun.MaxSize,
+		MaxJobs:       conf.Gorun.MaxJobs,
+		Progress:      p.showProgress(),
 		Log:           log,
 	}
 }
@@ -120,4 +140,35 @@ func reloads(
 		}
 	}()
 	return configs
+}
+
+// errNotKept is returned where the master keeps its jobs elsewhere, or not at all.
+var errNotKept = errors.New("the master keeps no returns in its local job cache")
+
+// keptCache opens Salt's own job cache, if all that the bus carries goes into it.
+func keptCache(conf *master.Config, log *slog.Logger) (*jobcache.SaltCache, error) {
+	switch {
+	case conf.MasterJobCache != "local_cache":
+		return nil, fmt.Errorf("%w: master_job_cache is %s", errNotKept, conf.MasterJobCache)
+	case conf.ExtJobCache != "":
+		return nil, fmt.Errorf("%w: ext_job_cache is %s", errNotKept, conf.ExtJobCache)
+	case !conf.JobCache:
+		return nil, fmt.Errorf("%w: job_cache is False", errNotKept)
+	}
+	return jobcache.OpenSalt(conf.CacheDir, conf.HashType, log)
+}
+
+// showProgress tells on a terminal how far a look through Salt's cache is; nil elsewhere.
+func (p *program) showProgress() func(jobcache.Repair) {
+	f, ok := p.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func(r jobcache.Repair) {
+		if r.All == 0 { // an error on a terminal has nowhere to be told
+			_, _ = fmt.Fprintf(f, "\r\x1b[Kgorun: %d jobs taken from salt's job cache\n", r.Jobs)
+			return
+		}
+		_, _ = fmt.Fprintf(f, "\r\x1b[Kgorun: reading salt's job cache: %d%%, %d jobs", 100*r.Done/r.All, r.Jobs)
+	}
 }

@@ -58,7 +58,7 @@ type Config struct {
 	LoopInterval              time.Duration
 	PresenceEvents            bool
 	OrderMasters              bool // a master of syndics
-	UniqueJID                 bool
+	UniqueJID, UTCJID         bool
 	RunnerReturns             bool // runners are stored as jobs
 	Nodegroups                *value.Map
 
@@ -121,6 +121,7 @@ func (c *Config) settings() []setting {
 		{"presence_events", &c.PresenceEvents, false},
 		{"order_masters", &c.OrderMasters, false},
 		{"unique_jid", &c.UniqueJID, false},
+		{"utc_jid", &c.UTCJID, false},
 		{"runner_returns", &c.RunnerReturns, true},
 		{"job_cache", &c.JobCache, true},
 		{"master_job_cache", &c.MasterJobCache, "local_cache"},

@@ -222,7 +222,7 @@ ret_port: 4700.5
 	if c.RetPort != 4700 || c.PublishPort != 4600 || c.Timeout != 5*time.Second || c.GatherJobTimeout != time.Second || c.JobCache || c.User == "" {
 		t.Errorf("got %+v", c)
 	}
-	if c.Gorun != (Gorun{Source: "ping"}) {
+	if c.Gorun.Source != "ping" || c.Gorun.Transport != "" || c.Gorun.QueueSize != 64<<20 {
 		t.Errorf("gorun is %+v", c.Gorun)
 	}
 	if got := notices(c, slog.LevelError); len(got) != 1 || !strings.Contains(got[0], "a.conf: line 1: ") {

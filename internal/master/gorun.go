@@ -3,8 +3,11 @@ package master
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"gorun/value"
 )
@@ -14,12 +17,24 @@ import (
 type Gorun struct {
 	Source    string // where manage.* take their answer from: auto, cache or ping
 	Transport string // what the event bus speaks: stream, zmq, or empty: found out
+	// Settle is how long Salt may take to write what it has announced.
+	Settle time.Duration
+	// QueueSize, MaxEventSize and MaxReturnSize are bytes: of what waits for the disk, of one
+	// message of the bus, and of one return.
+	QueueSize, MaxEventSize, MaxReturnSize int64
+	// MaxMinions bounds the minions of one job.
+	MaxMinions int64
+	// MaxSize (bytes) and MaxJobs bound the job cache; 0 is without bound.
+	MaxSize, MaxJobs int64
 }
 
 // readGorun reads the key gorun:. A setting that does not exist is noted, one that
 // cannot be is an error.
 func (c *Config) readGorun() (Gorun, error) {
-	g := Gorun{Source: "auto"}
+	g := Gorun{
+		Source: "auto", Settle: 10 * time.Second, QueueSize: 64 << 20, MaxEventSize: 1<<24 - 1,
+		MaxReturnSize: 64 << 20, MaxMinions: 1_000_000,
+	}
 	v, _ := c.opts.Get("gorun")
 	if v == nil {
 		return g, nil
@@ -35,6 +50,20 @@ func (c *Config) readGorun() (Gorun, error) {
 			err = choose(&g.Source, e, "auto", "cache", "ping")
 		case "transport":
 			err = choose(&g.Transport, e, "stream", "zmq")
+		case "settle":
+			err = seconds(&g.Settle, e)
+		case "queue_size":
+			err = size(&g.QueueSize, e, 1<<20)
+		case "max_event_size":
+			err = size(&g.MaxEventSize, e, 1<<10)
+		case "max_return_size":
+			err = size(&g.MaxReturnSize, e, 1<<10)
+		case "max_minions":
+			err = size(&g.MaxMinions, e, 1)
+		case "max_size":
+			err = size(&g.MaxSize, e, 0)
+		case "max_jobs":
+			err = size(&g.MaxJobs, e, 0)
 		default:
 			c.note(slog.LevelWarn, "gorun has no setting %s", kindOf(e.Key))
 		}
@@ -43,6 +72,43 @@ func (c *Config) readGorun() (Gorun, error) {
 		}
 	}
 	return g, nil
+}
+
+// seconds takes a setting that is a time in seconds.
+func seconds(into *time.Duration, e value.Entry) error {
+	number, _, ok := numberOf(e.Val)
+	if !ok || number < 0 || number > 1e6 {
+		return fmt.Errorf("gorun: %s is %s, not a number of seconds", e.Key, kindOf(e.Val))
+	}
+	*into = time.Duration(number * float64(time.Second))
+	return nil
+}
+
+// size takes a setting that is a number, or bytes with their unit (500MB, 2GiB), of least
+// at the least.
+func size(into *int64, e value.Entry, least int64) error {
+	units := []struct {
+		name  string
+		bytes int64
+	}{
+		{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9},
+		{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {"b", 1}, {"", 1},
+	}
+	text, _ := scalarText(e.Val)
+	text = strings.ToLower(strings.ReplaceAll(text, " ", ""))
+	for _, u := range units {
+		digits, found := strings.CutSuffix(text, u.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/u.bytes || n*u.bytes < least {
+			break
+		}
+		*into = n * u.bytes
+		return nil
+	}
+	return fmt.Errorf("gorun: %s is %s, not a size of at least %d (500MB, 2GiB)", e.Key, kindOf(e.Val), least)
 }
 
 // choose takes a setting's text, which must be one of the choices.

@@ -37,6 +37,14 @@ type applier struct {
 	runners bool
 	now     func() time.Time
 
+	// maxReturn (bytes) and maxMinions bound what is stored of one event; 0 is without bound.
+	maxReturn  int64
+	maxMinions int
+	// bounds names those that the event at hand has met: max_return_size, max_minions.
+	bounds []string
+	// cut is set when a return has come that is not whole.
+	cut bool
+
 	fields fields // of the event at hand; its memory serves the next one as well
 	packed []byte // the load at hand, likewise
 }
@@ -44,6 +52,7 @@ type applier struct {
 // apply puts one message into tx. The errors of a message itself (it is to be counted and
 // passed over) are those of event and value and the three above; others are the store's.
 func (a *applier) apply(tx store, msg []byte) error {
+	a.bounds = a.bounds[:0]
 	ev, err := event.Decode(msg)
 	if err != nil {
 		return err
@@ -238,6 +247,10 @@ func (a *applier) jobNew(tx store, tag event.Tag, ev event.Event) error {
 		return errFields
 	}
 	ids := minionIDs(f.minions)
+	if a.maxMinions > 0 && len(ids) > a.maxMinions {
+		a.bounds = append(a.bounds, "max_minions")
+		ids = ids[:a.maxMinions]
+	}
 	at := a.micros(f)
 	if len(tag.Syndics) > 0 { // a master below says whom it asked for a job of ours
 		return tx.PutJob(jobcache.Job{JID: jid, Stamp: at, Minions: ids})
@@ -291,11 +304,7 @@ func (a *applier) jobReturn(tx store, tag event.Tag, ev event.Event) error {
 	}
 	at := a.micros(f)
 	tx.Alive(id, at, ev.Tag)
-	err = tx.PutReturn(jid, jobcache.Return{
-		Minion: id, Stamp: at, Event: ev.Data,
-		Trimmed: bytes.Contains(ev.Data, []byte("VALUE_TRIMMED")),
-	})
-	if err != nil {
+	if err = tx.PutReturn(jid, a.returned(id, at, ev)); err != nil {
 		return err
 	}
 	return a.fromReturn(tx, jid, id, at, f)
@@ -381,10 +390,30 @@ func (a *applier) runner(tx store, tag event.Tag, ev event.Event) error {
 	}); err != nil {
 		return err
 	}
-	return tx.PutReturn(jid, jobcache.Return{
-		Minion: a.masterID, Stamp: at, Event: ev.Data,
-		Trimmed: bytes.Contains(ev.Data, []byte("VALUE_TRIMMED")),
-	})
+	return tx.PutReturn(jid, a.returned(a.masterID, at, ev))
+}
+
+// returned is the return that an event carries.
+func (a *applier) returned(id string, at int64, ev event.Event) jobcache.Return {
+	data := ev.Data
+	cut := bytes.Contains(data, []byte("VALUE_TRIMMED"))
+	if a.maxReturn > 0 && int64(len(data)) > a.maxReturn {
+		a.bounds = append(a.bounds, "max_return_size")
+		data, cut = a.trimmed(), true
+	}
+	a.cut = a.cut || cut
+	return jobcache.Return{Minion: id, Stamp: at, Event: data, Trimmed: cut}
+}
+
+// trimmed packs the event again with the mark of a master's own cut in the place of its
+// return. It is valid until the next call of without.
+func (a *applier) trimmed() value.Raw {
+	for i, f := range a.fields.all {
+		if name, _ := f.key.TextBytes(); string(name) == "return" {
+			a.fields.all[i].val = value.AppendText(nil, "VALUE_TRIMMED")
+		}
+	}
+	return a.without("")
 }
 
 // alive takes the events by which a minion itself shows that it is there.

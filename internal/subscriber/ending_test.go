@@ -49,6 +49,7 @@ func TestEndsWithFullQueue(t *testing.T) {
 			}
 			cfg := Config{Store: path, Log: slog.New(slog.DiscardHandler), EndWithin: test.within,
 				Bus: event.Config{Path: filepath.Join(t.TempDir(), "none.ipc")}}
+			cfg.defaults()
 			s := &subscriber{cfg: cfg, log: cfg.Log, writer: w, queue: newQueue(4 << 20), apply: applier{now: time.Now}}
 			n := int64(fill(t, s.queue))
 			ended, end := context.WithCancel(t.Context())

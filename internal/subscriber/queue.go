@@ -3,7 +3,8 @@ package subscriber
 import "sync"
 
 // queue takes messages from the socket and hands them to the disk. It never blocks the
-// side that puts: what passes its bound in bytes is refused, and counted by the caller.
+// side that puts: what passes its bound in bytes is refused, and counted by the caller. What
+// was taken last counts as well until the next take: it is in memory.
 type queue struct {
 	max   int
 	ready chan struct{} // holds one token while something may be waiting
@@ -16,8 +17,11 @@ type queue struct {
 type batch struct {
 	messages [][]byte
 	piece    []byte // the last one, with room for more
-	size     int    // bytes of the messages
+	size     int    // bytes of the messages, with a slot for each
 }
+
+// slot is what a message takes besides its bytes.
+const slot = 24
 
 // pieceSize is in bytes; a larger message has a piece for itself.
 const pieceSize = 256 << 10
@@ -30,7 +34,7 @@ func newQueue(max int) *queue {
 func (q *queue) put(msg []byte) bool {
 	q.mu.Lock()
 	b := &q.bufs[0]
-	ok := b.size+len(msg) <= q.max
+	ok := b.size+q.bufs[1].size+len(msg)+slot <= q.max
 	if ok {
 		b.add(msg)
 	}
@@ -58,7 +62,7 @@ func (b *batch) add(msg []byte) {
 	start := len(b.piece)
 	b.piece = append(b.piece, msg...)
 	b.messages = append(b.messages, b.piece[start:len(b.piece):len(b.piece)])
-	b.size += len(msg)
+	b.size += len(msg) + slot
 }
 
 // keepMessages is how many slots for messages a batch may keep for the next one.
