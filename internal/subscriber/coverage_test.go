@@ -60,9 +60,9 @@ func (s *station) set(ahead time.Duration) {
 }
 
 // play starts a bus that says something to each who connects.
-func (s *station) play(opts eventtest.Options, frames ...[]byte) *eventtest.Server {
+func (s *station) play(frames ...[]byte) *eventtest.Server {
 	s.Helper()
-	server, err := eventtest.Serve(s.Context(), s.cfg.Bus.Path, eventtest.New(event.FormStream, frames...), opts)
+	server, err := eventtest.Serve(s.Context(), s.cfg.Bus.Path, eventtest.New(event.FormStream, frames...), eventtest.Options{})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestHolesBetweenRuns(t *testing.T) {
 	s := newStation(t)
 	s.salt.publish(t, jid1, "test.ping", true, "m1", "m2")
 	s.salt.ret(t, jid1, "m1", true, false)
-	s.play(eventtest.Options{}, frame(newJob("20261122073900000000", "test.ping", 1, "m1")))
+	s.play(frame(newJob("20261122073900000000", "test.ping", 1, "m1")))
 	s.listen(heard(1))
 	holes := s.wantHoles("never listened+, not running")
 	if !holes[1].Until.IsZero() {
@@ -172,7 +172,7 @@ func TestHolesBetweenRuns(t *testing.T) {
 func TestHoleStays(t *testing.T) {
 	s := newStation(t)
 	s.cfg.Kept = func() (*jobcache.SaltCache, error) { return nil, errors.New("master_job_cache is mysql") }
-	s.play(eventtest.Options{}, frame(newJob(jid1, "test.ping", 1, "m1")))
+	s.play(frame(newJob(jid1, "test.ping", 1, "m1")))
 	s.listen(func(s jobcache.Status, _ []jobcache.Hole) bool { return s.Events == 1 && s.Listening })
 	s.wantHoles("never listened, not running")
 	status, _, _, err := s.look()
@@ -184,13 +184,13 @@ func TestHoleStays(t *testing.T) {
 // A master that hangs up leaves a hole each time; those of one reason that touch are one.
 func TestHoleOfDisconnect(t *testing.T) {
 	s := newStation(t)
-	server := s.play(eventtest.Options{}, frame(newJob(jid1, "test.ping", 1, "m1")))
+	server := s.play(frame(newJob(jid1, "test.ping", 1, "m1")))
 	again := false
 	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
 		if heard(1)(status, holes) && !again {
 			again = true
 			server.Close()
-			s.play(eventtest.Options{}, frame(newJob(jid1, "test.ping", 1, "m1")))
+			s.play(frame(newJob(jid1, "test.ping", 1, "m1")))
 		}
 		return heard(2)(status, holes)
 	})
@@ -206,7 +206,7 @@ func TestHolesOfLoss(t *testing.T) {
 	large := func(n int) []byte {
 		return eventtest.Frame("big/one", value.NewMap("x", string(make([]byte, n))), event.FormStream)
 	}
-	s.play(eventtest.Options{}, frame(newJob(jid1, "test.ping", 1, "m1")), large(10_000), large(10_000), large(60_000),
+	s.play(frame(newJob(jid1, "test.ping", 1, "m1")), large(10_000), large(10_000), large(60_000),
 		eventtest.Envelope([]byte("salt/job/x\n\nnot a map"), event.FormStream), frame(newJob(jid1, "test.ping", 2, "m1")))
 	s.listen(func(s jobcache.Status, _ []jobcache.Hole) bool { return s.Events == 3 && len(s.Holes) == 0 })
 	events := map[string]int64{}
@@ -227,7 +227,7 @@ func TestHolesOfLoss(t *testing.T) {
 func TestRepairWaitsForSalt(t *testing.T) {
 	s := newStation(t)
 	s.cfg.Settle = 300 * time.Millisecond
-	s.play(eventtest.Options{}, frame(newJob(jid1, "test.ping", 1, "m1")))
+	s.play(frame(newJob(jid1, "test.ping", 1, "m1")))
 	written := false
 	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
 		if !written && len(holes) == 1 && !holes[0].Looked.IsZero() {
@@ -268,7 +268,7 @@ func TestCutIsFetched(t *testing.T) {
 	for _, e := range s.salt.events {
 		frames = append(frames, frame(e))
 	}
-	s.play(eventtest.Options{}, frames...)
+	s.play(frames...)
 	shown := false
 	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
 		if !heard(2)(status, holes) {
@@ -292,7 +292,7 @@ func TestCutIsFetched(t *testing.T) {
 func TestClockSetBack(t *testing.T) {
 	s := newStation(t)
 	s.set(time.Hour)
-	s.play(eventtest.Options{}, frame(newJob(jid1, "test.ping", 1, "m1")))
+	s.play(frame(newJob(jid1, "test.ping", 1, "m1")))
 	s.listen(func(s jobcache.Status, _ []jobcache.Hole) bool { return s.Events >= 1 && len(s.Holes) == 0 })
 	s.set(0)
 	s.salt.publish(t, "20261122073800000000", "test.ping", false, "m1") // long ago

@@ -80,5 +80,3 @@ func (b *batch) reset() {
 }
 
 func (b *batch) len() int { return len(b.messages) }
-
-func (b *batch) message(i int) []byte { return b.messages[i] }
