@@ -73,30 +73,34 @@ func (s *station) play(frames ...[]byte) *eventtest.Server {
 // listen runs a subscriber until done says so.
 func (s *station) listen(done func(jobcache.Status, []jobcache.Hole) bool) {
 	s.Helper()
+	if err := s.trying(done); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// trying is listen with an error where the subscriber ends by itself.
+func (s *station) trying(done func(jobcache.Status, []jobcache.Hole) bool) error {
+	s.Helper()
 	ctx, stop := context.WithCancel(s.Context())
+	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, s.cfg) }()
-	defer func() {
-		stop()
-		if err := <-ended; err != nil {
-			s.Fatal(err)
-		}
-	}()
 	for end := time.Now().Add(time.Minute); ; {
 		status, _, holes, err := s.look()
-		if err != nil && !errors.Is(err, jobcache.ErrNoStore) {
-			s.Fatal(err)
-		}
-		if err == nil && done(status, holes) {
-			return
+		switch {
+		case err == nil && done(status, holes):
+			stop()
+			return <-ended
+		case errors.Is(err, jobcache.ErrNoStore), err == nil:
+		default: // perhaps damaged, which the subscriber will notice
+			holes = nil
 		}
 		if time.Now().After(end) {
-			s.Fatalf("not within a minute: %+v %+v", status, holes)
+			s.Fatalf("not within a minute: %+v %+v, %v", status, holes, err)
 		}
 		select {
 		case err := <-ended:
-			ended <- err
-			return
+			return err
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

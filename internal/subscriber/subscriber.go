@@ -61,6 +61,8 @@ type Config struct {
 	Log    *slog.Logger
 
 	now func() time.Time
+	// stall, where set, is called before each transaction: a disk as slow as a test wants it.
+	stall func()
 }
 
 func (cfg *Config) defaults() {
@@ -340,7 +342,12 @@ func (s *subscriber) beat(ctx context.Context) error {
 
 // write runs a transaction as insist does.
 func (s *subscriber) write(ctx context.Context, f func(*jobcache.Tx) error) error {
-	return s.insist(ctx, func() error { return s.writer.Update(context.WithoutCancel(ctx), f) })
+	return s.insist(ctx, func() error {
+		if s.cfg.stall != nil {
+			s.cfg.stall()
+		}
+		return s.writer.Update(context.WithoutCancel(ctx), f)
+	})
 }
 
 // insist writes again and again as long as the disk does not take it: what the bus says

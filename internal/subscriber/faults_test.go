@@ -1,0 +1,316 @@
+package subscriber
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gorun/event/eventtest"
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+// long asks for the long form of a test.
+func long() bool { return os.Getenv("GORUN_TORTURE") != "" }
+
+// ping is the announcement of the nth job.
+func ping(n int) []byte {
+	return frame(newJob(fmt.Sprintf("20261122%012d", n), "test.ping", n, "m1"))
+}
+
+// A bus that floods faster than the disk writes: what does not fit is a hole, counted to the
+// event; memory stays bounded, and the bus does not wait.
+func TestFlood(t *testing.T) {
+	const queue = 1 << 20
+	length := 2 * time.Second
+	if long() {
+		length = time.Minute
+	}
+	s := newStation(t)
+	s.cfg.QueueBytes = queue
+	s.cfg.stall = func() { time.Sleep(50 * time.Millisecond) }
+	bus, err := eventtest.Listen(t.Context(), s.cfg.Bus.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := bus.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	frames := make([][]byte, 1000)
+	for i := range frames {
+		frames[i] = frame(ret(fmt.Sprintf("20261122%012d", i), "m1", i, "return", strings.Repeat("x", 1000)))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, s.cfg) }()
+	for bus.Connections() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	var sent int64
+	var peak uint64
+	for end := time.Now().Add(length); time.Now().Before(end); sent++ {
+		bus.Say(frames[sent%int64(len(frames))])
+		if sent%10_000 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapInuse)
+		}
+	}
+	heard := func(s jobcache.Status) int64 { return s.Events + s.Skipped["overrun"] }
+	for {
+		status, _, _, err := s.look()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if heard(status) == sent {
+			break
+		}
+		if heard(status) > sent {
+			t.Fatalf("%d events of %d", heard(status), sent)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	status, _, holes, err := s.look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overrun := int64(0)
+	for _, h := range holes {
+		if h.Reason == jobcache.Overrun {
+			overrun += h.Events
+		}
+	}
+	t.Logf("%d events sent, %d stored, %d overrun, heap %d MB, longest wait of the bus %v",
+		sent, status.Events, overrun, peak>>20, bus.Longest())
+	if overrun == 0 || overrun != status.Skipped["overrun"] {
+		t.Errorf("%d events missing in holes, %d counted", overrun, status.Skipped["overrun"])
+	}
+	if most := uint64(8*queue + 48<<20); peak > most {
+		t.Errorf("%d bytes of memory, more than %d", peak, most)
+	}
+	if long() && bus.Longest() > 100*time.Millisecond {
+		t.Errorf("the bus waited for %v", bus.Longest())
+	}
+}
+
+// smallDisk is a file system of its own, of so many bytes.
+func smallDisk(t *testing.T, size int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	err := syscall.Mount("gorun-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", size))
+	if err != nil {
+		fmt.Printf("%s: NOT DONE: a small disk: %v\n", t.Name(), err)
+		t.Skip("no small disk: ", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// A disk that is full, and then has room again: what came meanwhile is stored, or is a hole
+// counted to the event. No answer is given from half of a transaction.
+func TestDiskFull(t *testing.T) {
+	s := newStation(t)
+	disk := smallDisk(t, 4<<20)
+	s.cfg.Store = filepath.Join(disk, "gorun", jobcache.File)
+	s.cfg.QueueBytes = 1 << 20
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const jobs = 4000
+	frames := make([][]byte, jobs)
+	for i := range frames {
+		jid := fmt.Sprintf("20261122%012d", i)
+		frames[i] = frame(body("salt/job/"+jid+"/new", "jid", jid, "tgt", "*", "fun", "test.ping", "arg", value.List{fmt.Sprintf("%0400d", i)},
+			"minions", value.List{"m1"}, "_stamp", stamp(i)))
+	}
+	s.play(frames...)
+	full := time.Time{}
+	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
+		if full.IsZero() { // the disk is full when nothing is written any more
+			var fs syscall.Statfs_t
+			if err := syscall.Statfs(disk, &fs); err != nil {
+				t.Fatal(err)
+			}
+			if fs.Bavail*uint64(fs.Bsize) < 64<<10 { //nolint:gosec // a size
+				full = time.Now()
+			}
+			return false
+		}
+		if time.Since(full) > time.Second { // long enough for the queue to be full as well
+			_ = os.Remove(ballast) // at most gone
+		}
+		return status.Events+status.Skipped["overrun"] >= jobs && len(status.Holes) == 0
+	})
+	status, _, holes, err := s.look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int64(strings.Count(asked(t, s.cfg.Store), "job 20261122"))
+	t.Logf("%d jobs stored, %d overrun", n, status.Skipped["overrun"])
+	if n != status.Events || n+status.Skipped["overrun"] != jobs {
+		t.Errorf("%d jobs stored for %d events, %d overrun of %d", n, status.Events, status.Skipped["overrun"], jobs)
+	}
+	if status.Skipped["overrun"] > 0 && !strings.Contains(reasons(holes), jobcache.Overrun) {
+		t.Errorf("holes %s", reasons(holes))
+	}
+}
+
+// A disk that may only be read for a while: nothing is lost.
+func TestDiskReadOnly(t *testing.T) {
+	s := newStation(t)
+	disk := smallDisk(t, 16<<20)
+	s.cfg.Store = filepath.Join(disk, "gorun", jobcache.File)
+	bus, err := eventtest.Listen(t.Context(), s.cfg.Bus.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := bus.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	said := 0
+	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
+		switch {
+		case said == 0 && bus.Connections() > 0:
+			said = 1
+			bus.Say(ping(1))
+		case said == 1 && heard(1)(status, holes):
+			// The store's files are open for writing: the kernel refuses to make their disk
+			// read-only, so that it has to be told to forget them.
+			err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+			if err != nil && !errors.Is(err, syscall.EBUSY) {
+				t.Fatal(err)
+			}
+			said = 2
+			bus.Say(ping(2))
+		case said == 2:
+			if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""); err != nil {
+				t.Fatal(err)
+			}
+			said = 3
+		}
+		return said == 3 && heard(2)(status, holes)
+	})
+}
+
+// A clock that is set ahead makes no job old: they stay until it has been so for a while.
+func TestClockSetAhead(t *testing.T) {
+	s := newStation(t)
+	s.cfg.defaults()
+	s.cfg.Keep = 24 * time.Hour
+	w, err := jobcache.OpenWriter(s.cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	err = w.Update(t.Context(), func(tx *jobcache.Tx) error {
+		return tx.PutJob(jobcache.Job{JID: jid1, Source: jobcache.FromNew, Stamp: time.Now().UnixMicro(), Load: value.AppendMap(nil, 0)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := &subscriber{cfg: s.cfg, log: s.cfg.Log, writer: w}
+	prune := func() (left bool) {
+		sub.pruneAt = time.Time{}
+		if err := sub.prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(asked(t, s.cfg.Store), "job "+jid1)
+	}
+	if !prune() {
+		t.Fatal("a new job left")
+	}
+	s.set(48 * time.Hour)
+	if !prune() {
+		t.Error("a job left because the clock was set")
+	}
+	sub.stepped = time.Now().Add(-2 * stepGrace) // it has stayed so
+	if prune() {
+		t.Error("an old job stays")
+	}
+}
+
+// A store that is damaged is put aside, when it is opened or when it turns out; a new one is
+// filled from Salt's cache.
+func TestDamagedStore(t *testing.T) {
+	for _, from := range []float64{0, 0.5, 0.9} {
+		t.Run(fmt.Sprint(from), func(t *testing.T) {
+			s := newStation(t)
+			s.salt.publish(t, jid1, "test.ping", false, "m1")
+			frames := make([][]byte, 2000)
+			for i := range frames {
+				frames[i] = ping(i)
+			}
+			s.play(frames...)
+			s.listen(heard(2000))
+			data, err := os.ReadFile(s.cfg.Store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := max(4096, int(from*float64(len(data)))); i < len(data); i++ {
+				data[i] = 0xff
+			}
+			if err := os.WriteFile(s.cfg.Store, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			stop() // it goes as far as it must
+			if err := Run(ctx, s.cfg); err != nil && !errors.Is(err, jobcache.ErrDamaged) {
+				t.Fatal(err)
+			}
+			s.salt.publish(t, jid1, "test.ping", false, "m1")
+			err = s.trying(heard(2000))
+			if errors.Is(err, jobcache.ErrDamaged) {
+				err = s.trying(heard(2000))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(s.cfg.Store + ".aside"); err != nil {
+				t.Errorf("not put aside: %v", err)
+			}
+			if got := asked(t, s.cfg.Store); !strings.Contains(got, "job "+jid1) {
+				t.Error("the new store was not filled")
+			}
+		})
+	}
+}
+
+// What is beyond a bound is counted, and marked where it is asked for.
+func TestBounds(t *testing.T) {
+	s := newStation(t)
+	s.cfg.MaxReturn, s.cfg.MaxMinions = 1000, 2
+	s.play(frame(newJob(jid1, "test.ping", 1, "m1", "m2", "m3")), frame(ret(jid1, "m1", 2, "return", strings.Repeat("x", 2000))))
+	s.listen(heard(2))
+	status, _, _, err := s.look()
+	if err != nil || status.Skipped["max_return_size"] != 1 || status.Skipped["max_minions"] != 1 {
+		t.Errorf("counted %v, %v", status.Skipped, err)
+	}
+	got := asked(t, s.cfg.Store)
+	if !strings.Contains(got, `["m1" "m2"]`) || !strings.Contains(got, "return of m1, cut true: return=ad56414c55455f5452494d4d4544") {
+		t.Errorf("got\n%s", got)
+	}
+}
