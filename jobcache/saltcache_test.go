@@ -128,3 +128,24 @@ func TestSaltCacheHostile(t *testing.T) {
 		t.Errorf("no cache: %v", err)
 	}
 }
+
+// openSalt opens the cache below root, and says what it logs.
+func openSalt(t *testing.T, root string) (*jobcache.SaltCache, *bytes.Buffer) {
+	t.Helper()
+	logged := new(bytes.Buffer)
+	c, err := jobcache.OpenSalt(root, "sha256", slog.New(slog.NewTextHandler(logged, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, logged
+}
+
+// glob is what there is below root.
+func glob(t *testing.T, root, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(root, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}

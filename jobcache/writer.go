@@ -146,8 +146,11 @@ func (w *Writer) Update(ctx context.Context, f func(*Tx) error) (err error) {
 			err = errors.Join(err, w.load())
 		}
 	}()
-	tx := Tx{w}
-	if err := f(&tx); err != nil {
+	tx := Tx{w: w}
+	if err = f(&tx); err == nil {
+		err = tx.err
+	}
+	if err != nil {
 		return err
 	}
 	if err := tx.flush(); err != nil {
@@ -170,10 +173,20 @@ func classify(err error) error {
 // Tx is a transaction of Update. What it is given may arrive in any order, and twice.
 type Tx struct {
 	w *Writer
+	// err is the first that writing met. SQLite may have ended the transaction for it (a full
+	// disk): whatever came after that would be written by itself.
+	err error
 }
 
 // run binds args to a cached statement and runs it. Args are string, int64, []byte or nil.
 func (tx *Tx) run(query string, args ...any) error {
+	if tx.err == nil {
+		tx.err = tx.step(query, args)
+	}
+	return tx.err
+}
+
+func (tx *Tx) step(query string, args []any) error {
 	stmt, err := tx.w.conn.Prepare(query)
 	if err != nil {
 		return err
