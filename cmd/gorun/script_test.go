@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,7 +35,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "")
 			return makeMaster(env.WorkDir)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": playBus, "live": liveBus, "hold": hold, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": playBus, "live": liveBus, "hold": hold, "status": status, "salt": salt},
 		// Makes the scripts' wanted output anew: go test ./cmd/gorun -run Scripts with
 		// GORUN_UPDATE_SCRIPTS=1.
 		UpdateScripts: os.Getenv("GORUN_UPDATE_SCRIPTS") != "",
@@ -183,5 +185,28 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, wanted %s", got, args[0])
+	}
+}
+
+// salt keeps a job in Salt's own cache, with the return of one minion: salt jid fun minion.
+func salt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: salt jid fun minion")
+	}
+	jid, fun, id := args[0], args[1], args[2]
+	sum := sha256.Sum256([]byte(jid))
+	name := hex.EncodeToString(sum[:])
+	dir := filepath.Join(ts.Getenv("WORK"), "cache/jobs", name[:2], name[2:])
+	ts.Check(os.MkdirAll(filepath.Join(dir, id), 0o755))
+	ts.Check(os.WriteFile(filepath.Join(dir, "jid"), []byte(jid), 0o644))
+	for file, v := range map[string]value.Value{
+		".load.p": value.NewMap("jid", jid, "fun", fun, "arg", value.List{}, "tgt", "*", "tgt_type", "glob", "user", "root",
+			"cmd", "publish", "ret", ""),
+		".minions.p":     value.List{id},
+		id + "/return.p": value.NewMap("return", true, "retcode", int64(0), "success", true),
+	} {
+		data, err := value.Encode(v)
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(dir, file), data, 0o644))
 	}
 }
