@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -136,9 +137,12 @@ func TestDiskFull(t *testing.T) {
 	}
 	const jobs = 4000
 	frames := make([][]byte, jobs)
+	noise := rand.NewChaCha8([32]byte{})
 	for i := range frames {
 		jid := fmt.Sprintf("20261122%012d", i)
-		frames[i] = frame(body("salt/job/"+jid+"/new", "jid", jid, "tgt", "*", "fun", "test.ping", "arg", value.List{fmt.Sprintf("%0400d", i)},
+		arg := make([]byte, 300)
+		_, _ = noise.Read(arg) // never fails; what repeats itself would be compressed
+		frames[i] = frame(body("salt/job/"+jid+"/new", "jid", jid, "tgt", "*", "fun", "test.ping", "arg", value.List{value.Bytes(arg)},
 			"minions", value.List{"m1"}, "_stamp", stamp(i)))
 	}
 	s.play(frames...)
