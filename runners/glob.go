@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// fnmatch tells whether name matches a shell pattern as Python's fnmatch.fnmatch has it on
+// Fnmatch tells whether name matches a shell pattern as Python's fnmatch.fnmatch has it on
 // POSIX: *, ?, [seq] and [!seq]; * and ? match any character, a bracket that does not
 // close is itself.
-func fnmatch(name, pattern string) bool {
+func Fnmatch(name, pattern string) bool {
 	// The place to go back to: after the newest *, and what it has swallowed so far.
 	star, mark := -1, 0
 	p, n := 0, 0

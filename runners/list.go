@@ -254,7 +254,7 @@ func anyMatches(names value.Value, globs []string) bool {
 	}
 	for _, name := range list {
 		for _, glob := range globs {
-			if fnmatch(text(name), glob) {
+			if Fnmatch(text(name), glob) {
 				return true
 			}
 		}

@@ -16,7 +16,7 @@ func MatchTarget(ids []string, tgt value.Value, tgtType string) ([]string, error
 	var match func(id string) bool
 	switch tgtType {
 	case "glob":
-		match = func(id string) bool { return fnmatch(id, text(tgt)) }
+		match = func(id string) bool { return Fnmatch(id, text(tgt)) }
 	case "list":
 		names := splitInput(tgt)
 		match = func(id string) bool { return slices.Contains(names, id) }

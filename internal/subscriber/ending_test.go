@@ -14,7 +14,7 @@ import (
 )
 
 // returns are messages of the bus, as many as fit into the queue of a subscriber.
-func fill(t *testing.T, q *queue) (n int) {
+func fill(t *testing.T, q *event.Queue) (n int) {
 	t.Helper()
 	for {
 		jid := fmt.Sprintf("20261122%012d", n)
@@ -23,7 +23,7 @@ func fill(t *testing.T, q *queue) (n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !q.put(append([]byte("salt/job/"+jid+"/ret/m1\n\n"), data...)) {
+		if !q.Put(append([]byte("salt/job/"+jid+"/ret/m1\n\n"), data...)) {
 			return n
 		}
 		n++
@@ -50,7 +50,7 @@ func TestEndsWithFullQueue(t *testing.T) {
 			cfg := Config{Store: path, Log: slog.New(slog.DiscardHandler), EndWithin: test.within,
 				Bus: event.Config{Path: filepath.Join(t.TempDir(), "none.ipc")}}
 			cfg.defaults()
-			s := &subscriber{cfg: cfg, log: cfg.Log, writer: w, queue: newQueue(4 << 20), apply: applier{now: time.Now}}
+			s := &subscriber{cfg: cfg, log: cfg.Log, writer: w, queue: event.NewQueue(4 << 20), apply: applier{now: time.Now}}
 			n := int64(fill(t, s.queue))
 			ended, end := context.WithCancel(t.Context())
 			end()

@@ -119,7 +119,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	s := &subscriber{
 		cfg: cfg, log: cfg.Log, writer: w,
-		queue: newQueue(cfg.QueueBytes),
+		queue: event.NewQueue(cfg.QueueBytes),
 		apply: applier{
 			masterID: cfg.MasterID, runners: cfg.RunnerReturns, now: cfg.now,
 			maxReturn: cfg.MaxReturn, maxMinions: cfg.MaxMinions,
@@ -159,7 +159,7 @@ type subscriber struct {
 	cfg    Config
 	log    *slog.Logger
 	writer *jobcache.Writer
-	queue  *queue
+	queue  *event.Queue
 	apply  applier
 	repair *repairer
 	fills  chan filling
@@ -219,7 +219,7 @@ func (s *subscriber) Disconnected(err error) {
 
 // Message queues one message.
 func (s *subscriber) Message(msg []byte) {
-	if !s.queue.put(msg) {
+	if !s.queue.Put(msg) {
 		s.Skipped(errOverrun)
 	}
 }
@@ -296,7 +296,7 @@ func (s *subscriber) store(ctx context.Context) error {
 			return err
 		}
 		select { // what the bus brings goes before what fills holes
-		case <-s.queue.ready:
+		case <-s.queue.Ready():
 			if err := s.drain(ctx); err != nil {
 				return err
 			}
@@ -314,7 +314,7 @@ func (s *subscriber) store(ctx context.Context) error {
 			s.apply.masterID = cfg.MasterID
 			s.pruneAt = time.Time{}
 		case <-time.After(time.Until(s.pruneAt)):
-		case <-s.queue.ready:
+		case <-s.queue.Ready():
 			err = s.drain(ctx)
 		case fill := <-s.fills:
 			err = s.write(ctx, fill.f)
@@ -453,26 +453,26 @@ func (s *subscriber) report() report {
 // store does that tell that all was heard up to now: who is killed before leaves a hole.
 func (s *subscriber) drain(ctx context.Context) error {
 	r := s.report()
-	b := s.queue.take()
+	b := s.queue.Take()
 	// Masters on Python 2 keep no load of a runner, and so do not list it.
 	s.apply.runners = s.cfg.RunnerReturns && eraOf(r.form) == jobcache.Since3000
 	for i, next, last := 0, 0, false; !last; i = next {
-		next = min(i+maxBatch, b.len())
+		next = min(i+maxBatch, b.Len())
 		late := false
 		if ctx.Err() != nil {
 			if s.ending.IsZero() {
 				s.ending = time.Now().Add(s.cfg.EndWithin)
 			}
-			late = i < b.len() && !time.Now().Before(s.ending)
-			next = min(i+lastBatch, b.len())
+			late = i < b.Len() && !time.Now().Before(s.ending)
+			next = min(i+lastBatch, b.Len())
 		}
 		if late {
-			next = b.len()
+			next = b.Len()
 			s.log.Info("kept for the next subscriber", "messages", next-i)
 		}
-		last = next == b.len()
+		last = next == b.Len()
 		err := s.write(ctx, func(tx *jobcache.Tx) error {
-			if err := s.putAll(tx, b.messages[i:next], late); err != nil || !last {
+			if err := s.putAll(tx, b.From(i)[:next-i], late); err != nil || !last {
 				return err
 			}
 			return s.cover(tx, r)

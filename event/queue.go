@@ -1,20 +1,21 @@
-package subscriber
+package event
 
 import "sync"
 
-// queue takes messages from the socket and hands them to the disk. It never blocks the
-// side that puts: what passes its bound in bytes is refused, and counted by the caller. What
-// was taken last counts as well until the next take: it is in memory.
-type queue struct {
+// Queue takes messages from the side that reads a bus and hands them to the side that works
+// on them. It never blocks the one that puts: what passes its bound in bytes is refused, and
+// counted by the caller. What was taken last counts as well until the next Take: it is in
+// memory.
+type Queue struct {
 	max   int
 	ready chan struct{} // holds one token while something may be waiting
 
 	mu   sync.Mutex
-	bufs [2]batch // bufs[0] is being filled, bufs[1] was taken
+	bufs [2]Waiting // bufs[0] is being filled, bufs[1] was taken
 }
 
-// batch is messages in pieces of memory that hold many of them: to grow copies nothing.
-type batch struct {
+// Waiting is messages in pieces of memory that hold many of them: to grow copies nothing.
+type Waiting struct {
 	messages [][]byte
 	piece    []byte // the last one, with room for more
 	size     int    // bytes of the messages, with a slot for each
@@ -26,12 +27,13 @@ const slot = 24
 // pieceSize is in bytes; a larger message has a piece for itself.
 const pieceSize = 256 << 10
 
-func newQueue(max int) *queue {
-	return &queue{max: max, ready: make(chan struct{}, 1)}
+// NewQueue returns a queue of up to max bytes.
+func NewQueue(max int) *Queue {
+	return &Queue{max: max, ready: make(chan struct{}, 1)}
 }
 
-// put copies a message in; false where the bound is reached.
-func (q *queue) put(msg []byte) bool {
+// Put copies a message in; false where the bound is reached.
+func (q *Queue) Put(msg []byte) bool {
 	q.mu.Lock()
 	b := &q.bufs[0]
 	ok := b.size+q.bufs[1].size+len(msg)+slot <= q.max
@@ -46,8 +48,11 @@ func (q *queue) put(msg []byte) bool {
 	return ok
 }
 
-// take returns all that waits. It is valid until the next take.
-func (q *queue) take() *batch {
+// Ready holds a token while something may be waiting.
+func (q *Queue) Ready() <-chan struct{} { return q.ready }
+
+// Take returns all that waits. It is valid until the next Take.
+func (q *Queue) Take() *Waiting {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.bufs[0], q.bufs[1] = q.bufs[1], q.bufs[0]
@@ -55,7 +60,7 @@ func (q *queue) take() *batch {
 	return &q.bufs[1]
 }
 
-func (b *batch) add(msg []byte) {
+func (b *Waiting) add(msg []byte) {
 	if cap(b.piece)-len(b.piece) < len(msg) {
 		b.piece = make([]byte, 0, max(pieceSize, len(msg)))
 	}
@@ -68,7 +73,7 @@ func (b *batch) add(msg []byte) {
 // keepMessages is how many slots for messages a batch may keep for the next one.
 const keepMessages = 10_000
 
-func (b *batch) reset() {
+func (b *Waiting) reset() {
 	if cap(b.messages) > keepMessages {
 		b.messages = nil
 	}
@@ -79,4 +84,11 @@ func (b *batch) reset() {
 	b.messages, b.piece, b.size = b.messages[:0], b.piece[:0], 0
 }
 
-func (b *batch) len() int { return len(b.messages) }
+// Len is how many messages there are.
+func (b *Waiting) Len() int { return len(b.messages) }
+
+// Message is the i-th.
+func (b *Waiting) Message(i int) []byte { return b.messages[i] }
+
+// From is all messages from the i-th on.
+func (b *Waiting) From(i int) [][]byte { return b.messages[i:] }
