@@ -130,8 +130,8 @@ func (v *visit) touched(name string) (at time.Time, size int64, ok bool) {
 }
 
 var (
-	errNoFile   = errors.New("not a regular file")
-	errNoJID    = errors.New("the folder is not named for the jid in it")
+	errNoFile = errors.New("not a regular file")
+	errNoJID  = errors.New("the folder is not named for the jid in it")
 	errBeyond = errors.New("larger than max_return_size")
 )
 

@@ -32,5 +32,6 @@ func All() []*Func {
 		manageStatus,
 		manageUp,
 		manageVersions,
+		stateEvent,
 	}
 }

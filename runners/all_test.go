@@ -10,7 +10,7 @@ import (
 	"gorun/value"
 )
 
-// The functions are those of jobs and manage in Salt 3008, with its parameters; what gorun
+// The functions are those of jobs and manage in Salt 3008, and state.event, with its parameters; what gorun
 // adds is given by name only.
 func TestAll(t *testing.T) {
 	want := strings.Fields(`
@@ -30,7 +30,8 @@ func TestAll(t *testing.T) {
 		manage.not_joined(subset,show_ip) manage.not_present(subset,show_ip) manage.not_reaped(subset,show_ip)
 		manage.present(subset,show_ip) manage.reaped(subset,show_ip) manage.safe_accept(target,tgt_type)
 		manage.status(output,tgt,tgt_type,timeout,gather_job_timeout)
-		manage.up(tgt,tgt_type,timeout,gather_job_timeout) manage.versions()`)
+		manage.up(tgt,tgt_type,timeout,gather_job_timeout) manage.versions()
+		state.event(tagmatch,count,quiet,sock_dir,pretty,node)`)
 	var got []string
 	for _, f := range runners.All() {
 		var names []string

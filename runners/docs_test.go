@@ -3,6 +3,7 @@ package runners_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,11 +67,12 @@ func TestHelp(t *testing.T) {
 	if len(all) == 0 {
 		t.Fatal("no functions")
 	}
+	streamed := []string{"state.event"}
 	for i, f := range all {
 		if i > 0 && all[i-1].Name >= f.Name {
 			t.Errorf("%s stands behind %s", f.Name, all[i-1].Name)
 		}
-		if f.Run == nil || !strings.Contains(f.Name, ".") || strings.TrimSpace(f.Doc) == "" {
+		if (f.Run == nil) != slices.Contains(streamed, f.Name) || !strings.Contains(f.Name, ".") || strings.TrimSpace(f.Doc) == "" {
 			t.Errorf("%s lacks something", f.Name)
 		}
 		if found, ok := runners.Lookup(f.Name); !ok || found != f {

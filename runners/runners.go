@@ -117,7 +117,8 @@ type Func struct {
 	// Doc is its help: the first line says what it is for.
 	Doc    string
 	Params []Param
-	// Run answers. Errors are those above and those of the cache.
+	// Run answers. Errors are those above and those of the cache. It is nil for a function
+	// that tells of things as they happen, which is the caller's to do.
 	Run func(ctx context.Context, env *Env, args Args) (*Answer, error)
 }
 

@@ -35,7 +35,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "")
 			return makeMaster(env.WorkDir)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"bus": playBus, "live": liveBus, "hold": hold, "status": status, "salt": salt},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"bus": playBus, "live": liveBus, "serve": serveBus, "hold": hold, "status": status, "salt": salt,
+		},
 		// Makes the scripts' wanted output anew: go test ./cmd/gorun -run Scripts with
 		// GORUN_UPDATE_SCRIPTS=1.
 		UpdateScripts: os.Getenv("GORUN_UPDATE_SCRIPTS") != "",
@@ -76,6 +78,19 @@ func liveBus(ts *testscript.TestScript, neg bool, args []string) {
 	stop, err := feed(storeOf(ts), framesOf(ts, args[0]))
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(stop()) })
+}
+
+// serveBus is playBus on the configured master's socket, to whoever listens, until the
+// script ends.
+func serveBus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: serve file socket")
+	}
+	path := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	server, err := eventtest.Serve(context.Background(), path, eventtest.New(event.FormStream, framesOf(ts, args[0])...), eventtest.Options{})
+	ts.Check(err)
+	ts.Defer(server.Close)
 }
 
 // framesOf are the messages of a YAML file.
