@@ -12,6 +12,7 @@ func All() []*Func {
 		jobsLookupJID,
 		jobsMaster,
 		jobsPrintJob,
+		jobsTimeline,
 		manageAlived,
 		manageAllowed,
 		manageBootstrap,
