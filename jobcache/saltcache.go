@@ -89,7 +89,7 @@ func (c *SaltCache) Job(_ context.Context, jid string) (*Job, error) {
 	if job == nil {
 		return nil, fmt.Errorf("%s: %w", jid, ErrUnknownJob)
 	}
-	job.JID = jid
+	job.JID, job.Stamp = jid, written(filepath.Join(dir, loadFile))
 	job.Minions, err = c.minionsOf(dir)
 	return job, err
 }
@@ -230,7 +230,17 @@ func (c *SaltCache) readReturn(dir, minion string) (*Return, error) {
 	for _, raw := range kept {
 		event = append(event, raw...)
 	}
-	return &Return{Minion: minion, Event: event, Kept: true}, nil
+	return &Return{Minion: minion, Stamp: written(filepath.Join(dir, minion, returnFile)), Event: event, Kept: true}, nil
+}
+
+// written is when Salt wrote a file, soon after the event, in microseconds since 1970; 0 where
+// that cannot be had.
+func written(name string) int64 {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0
+	}
+	return info.ModTime().UnixMicro()
 }
 
 // EndTime reads when the newest return came, as Salt writes times; empty where Salt does

@@ -13,6 +13,7 @@ func All() []*Func {
 		jobsMaster,
 		jobsPrintJob,
 		jobsTimeline,
+		jobsWatch,
 		manageAlived,
 		manageAllowed,
 		manageBootstrap,

@@ -11,7 +11,7 @@ import (
 )
 
 // The functions are those of jobs and manage in Salt 3008, and state.event, with its
-// parameters; what gorun adds to one is given by name only. jobs.timeline is its own.
+// parameters; what gorun adds to one is given by name only. jobs.timeline and jobs.watch are its own.
 func TestAll(t *testing.T) {
 	want := strings.Fields(`
 		jobs.active(display_progress) jobs.exit_success(jid,ext_source)
@@ -20,7 +20,7 @@ func TestAll(t *testing.T) {
 		jobs.list_jobs(ext_source,outputter,search_metadata,search_function,search_target,start_time,end_time,display_progress)
 		jobs.list_jobs_filter(count,filter_find_job,ext_source,outputter,display_progress)
 		jobs.lookup_jid(jid,ext_source,returned,missing,display_progress)
-		jobs.master() jobs.print_job(jid,ext_source) jobs.timeline(jid)
+		jobs.master() jobs.print_job(jid,ext_source) jobs.timeline(jid) jobs.watch(jid)
 		manage.alived(subset,show_ip) manage.allowed(subset,show_ip)
 		manage.bootstrap(version,script,hosts,script_args,roster,ssh_user,ssh_password,ssh_priv_key,tmp_dir,http_backend)
 		manage.bootstrap_psexec(hosts,master,version,arch,installer_url,username,password)

@@ -67,7 +67,7 @@ func TestHelp(t *testing.T) {
 	if len(all) == 0 {
 		t.Fatal("no functions")
 	}
-	streamed := []string{"state.event"}
+	streamed := []string{"jobs.watch", "state.event"}
 	for i, f := range all {
 		if i > 0 && all[i-1].Name >= f.Name {
 			t.Errorf("%s stands behind %s", f.Name, all[i-1].Name)

@@ -46,7 +46,16 @@ func (j *found) timeline(ctx context.Context) (*value.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := progressOf(ctx, j.env, j.job)
+	returned := make(map[string]MinionProgress)
+	err = j.env.Cache.Returns(ctx, j.jid, func(r *jobcache.Return) error {
+		m, _, err := outcome(j.env, j.job, r)
+		returned[r.Minion] = m
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := progressOf(ctx, j.env, j.job, returned)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +68,8 @@ func (j *found) timeline(ctx context.Context) (*value.Map, error) {
 		entry := value.NewMap("State", string(m.State))
 		if m.At > 0 {
 			entry.Set("At", stampText(m.At))
-			if m.State == Returned || m.State == Failed {
+			announced := j.job.Source == jobcache.FromNew && j.job.Stamp > 0
+			if announced && (m.State == Returned || m.State == Failed) {
 				entry.Set("Took", seconds(m.At-j.job.Stamp))
 			}
 		}
@@ -144,25 +154,27 @@ func (f foundJob) String() string {
 	return "not at work"
 }
 
-// progressOf tells how far a job is.
-func progressOf(ctx context.Context, env *Env, job *jobcache.Job) (*jobProgress, error) {
-	p := new(jobProgress)
-	returned := make(map[string]MinionProgress)
-	err := env.Cache.Returns(ctx, job.JID, func(r *jobcache.Return) error {
-		ok, err := succeeded(r)
-		if err != nil {
-			return fmt.Errorf("return of %s to %s: %w", r.Minion, job.JID, err)
-		}
-		m := MinionProgress{ID: r.Minion, State: Returned, At: r.Stamp}
-		if !ok {
-			m.State, m.Why = Failed, "its retcode, success or a state says so"
-		}
-		returned[r.Minion] = m
-		return nil
-	})
-	if err != nil {
-		return nil, err
+// outcome tells what a return comes to, and the return itself.
+func outcome(env *Env, job *jobcache.Job, r *jobcache.Return) (MinionProgress, *value.Map, error) {
+	m := MinionProgress{ID: r.Minion, State: Returned, At: r.Stamp}
+	whole, data, err := wholeResult(env, job, job.JID, r)
+	ok := false
+	if err == nil {
+		ok, err = Succeeded(whole)
 	}
+	if err != nil {
+		return m, nil, fmt.Errorf("return of %s to %s: %w", r.Minion, job.JID, err)
+	}
+	if !ok {
+		m.State, m.Why = Failed, "its retcode, success or a state says so"
+	}
+	return m, data, nil
+}
+
+// progressOf tells how far a job is that these minions have returned.
+func progressOf(ctx context.Context, env *Env, job *jobcache.Job, returned map[string]MinionProgress) (*jobProgress, error) {
+	p := new(jobProgress)
+	var err error
 	ids := slices.Clone(job.Minions)
 	for id := range returned {
 		ids = append(ids, id)
@@ -249,19 +261,22 @@ func (r *round) describe(since int64) *value.Map {
 		"Working", working, "Not at work", idle, "No answer", silent)
 }
 
+const findJobFun = "saltutil.find_job"
+
 // roundsOf finds the find_jobs about a jid.
 func roundsOf(ctx context.Context, env *Env, jid string) ([]round, error) {
 	var rounds []round
-	err := env.Cache.Jobs(ctx, func(job *jobcache.Job) error {
-		if job.Fun != "saltutil.find_job" || job.JID < jid {
-			return nil
-		}
+	later := jobcache.Selection{
+		From: jid[:min(20, len(jid))],
+		Fun:  func(name string) bool { return name == findJobFun },
+	}
+	err := env.Cache.Jobs(ctx, later, func(job *jobcache.Job) error {
 		load, err := decodeLoad(env, job)
 		if err != nil {
 			return err
 		}
 		if args, _ := load.arg.(value.List); len(args) > 0 && text(args[0]) == jid {
-			rounds = append(rounds, round{jid: job.JID, stamp: job.Stamp})
+			rounds = append(rounds, round{jid: job.JID})
 		}
 		return nil
 	})
@@ -281,6 +296,7 @@ func (r *round) read(ctx context.Context, env *Env) error {
 		return err
 	}
 	r.asked = slices.Sorted(slices.Values(job.Minions))
+	r.stamp = job.Stamp
 	r.over = env.Now.UnixMicro() >= r.stamp+env.GatherJobTimeout.Microseconds()
 	r.answers = make(map[string]foundJob)
 	return env.Cache.Returns(ctx, r.jid, func(ret *jobcache.Return) error {

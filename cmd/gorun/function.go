@@ -73,6 +73,7 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 // streams are the functions that print while something happens; package runners has their
 // help and their parameters.
 var streams = map[string]func(context.Context, *question, runners.Args) error{
+	"jobs.watch":  watchJob,
 	"state.event": stateEvent,
 }
 

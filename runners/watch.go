@@ -1,0 +1,143 @@
+package runners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorun/jobcache"
+	"gorun/value"
+)
+
+var jobsWatch = &Func{
+	Name: "jobs.watch",
+	Doc: `Follow a job to its end, and print each return as it comes.
+
+What has returned already is printed first. On a terminal a line below shows how many
+have returned, failed, are at work or silent. The end is when all have returned, or are
+known not to do so any more; or --timeout. The exit status is 0 when all returned and
+succeeded, 1 when one did not, 3 when the end was not waited for.
+
+jid
+    The job's id; gorun watch follows the newest.`,
+	Params: []Param{paramJID},
+}
+
+// Watch follows one job.
+type Watch struct {
+	env      *Env
+	job      *jobcache.Job
+	returned map[string]MinionProgress
+}
+
+// Came is a return that has come.
+type Came struct {
+	Minion string
+	Return value.Value
+	// Outputter is the one that the return names, or empty.
+	Outputter string
+	Failed    bool
+}
+
+// View is how a job stands.
+type View struct {
+	// Came are the returns that were not there at the last look, by minion.
+	Came []Came
+	// Minions are all that are in it, by id.
+	Minions []MinionProgress
+	// Over is set when no more returns are waited for.
+	Over bool
+}
+
+// NewWatch begins to follow a job. Errors are jobcache.ErrUnknownJob and those of the cache.
+func NewWatch(ctx context.Context, env *Env, jid string) (*Watch, error) {
+	job, err := env.Cache.Job(ctx, jid)
+	if err == nil && job.Source == jobcache.FromNothing {
+		err = fmt.Errorf("%s: %w", jid, jobcache.ErrUnknownJob)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Watch{env: env, job: job, returned: make(map[string]MinionProgress)}, nil
+}
+
+// Newest is the jid of the newest job that minions were asked to do, the asking for jobs
+// apart. Errors are jobcache.ErrUnknownJob, where there is none, and those of the cache.
+func Newest(ctx context.Context, env *Env) (string, error) {
+	jid := ""
+	newest := jobcache.Selection{Newest: true, Fun: func(name string) bool {
+		return name != findJobFun && name != "saltutil.running" && !strings.HasPrefix(name, "runner.")
+	}}
+	err := env.Cache.Jobs(ctx, newest, func(job *jobcache.Job) error {
+		if job.Source != jobcache.FromNew {
+			return nil
+		}
+		jid = job.JID
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return "", err
+	}
+	if jid == "" {
+		return "", fmt.Errorf("nothing was asked of minions: %w", jobcache.ErrUnknownJob)
+	}
+	return jid, nil
+}
+
+// Look tells how the job stands at the time now.
+func (w *Watch) Look(ctx context.Context, now time.Time) (*View, error) {
+	w.env.Now = now
+	job, err := w.env.Cache.Job(ctx, w.job.JID) // minions below syndics are told of later
+	if err != nil {
+		return nil, err
+	}
+	w.job = job
+	view := new(View)
+	err = w.env.Cache.Returns(ctx, job.JID, func(r *jobcache.Return) error {
+		if _, ok := w.returned[r.Minion]; ok {
+			return nil
+		}
+		m, data, err := outcome(w.env, job, r)
+		if err != nil {
+			return err
+		}
+		w.returned[r.Minion] = m
+		came := Came{Minion: r.Minion, Failed: m.State == Failed}
+		came.Return, _ = data.Get("return")
+		out, _ := data.Get("out")
+		came.Outputter, _ = out.(string)
+		view.Came = append(view.Came, came)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := progressOf(ctx, w.env, job, w.returned)
+	if err != nil {
+		return nil, err
+	}
+	view.Minions = p.minions
+	view.Over = !slices.ContainsFunc(p.minions, w.awaited)
+	return view, nil
+}
+
+// awaited tells whether a minion may still return. One that find_job has found at work no
+// more has sent its return already: it gets the time that an answer may take.
+func (w *Watch) awaited(m MinionProgress) bool {
+	switch m.State {
+	case Working, Waiting:
+		return true
+	case Gone:
+		return w.env.Now.UnixMicro() < m.At+w.env.GatherJobTimeout.Microseconds()
+	}
+	return false
+}
+
+// Announced tells whether the cache has heard the job's announcement, and so knows whom it
+// went to.
+func (w *Watch) Announced() bool {
+	return w.job.Source == jobcache.FromNew || w.job.Source == jobcache.FromRunner
+}
