@@ -235,6 +235,9 @@ func (p *jobProgress) heard(id string) value.List {
 			continue
 		}
 		said := "no answer"
+		if !r.over {
+			said = "no answer yet"
+		}
 		if answer, ok := r.answers[id]; ok {
 			said = answer.String()
 		}

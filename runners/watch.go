@@ -120,8 +120,15 @@ func (w *Watch) Look(ctx context.Context, now time.Time) (*View, error) {
 		return nil, err
 	}
 	view.Minions = p.minions
-	view.Over = !slices.ContainsFunc(p.minions, w.awaited)
+	view.Over = w.complete() && !slices.ContainsFunc(p.minions, w.awaited)
 	return view, nil
+}
+
+// complete tells whether all are known that the job went to. Salt's own cache has the job a
+// moment before it has them; after a while nobody was meant.
+func (w *Watch) complete() bool {
+	return len(w.job.Minions) > 0 || w.job.Source != jobcache.FromNew ||
+		w.env.Now.UnixMicro() >= w.job.Stamp+w.env.GatherJobTimeout.Microseconds()
 }
 
 // awaited tells whether a minion may still return. One that find_job has found at work no

@@ -90,7 +90,7 @@ func (l *Lab) Run(ctx context.Context, program string, args ...string) (Answer, 
 // exec runs one of Salt's programs as a process of its own.
 func (l *Lab) exec(ctx context.Context, program string, args ...string) (Answer, error) {
 	var out, errs bytes.Buffer
-	cmd := l.command(ctx, program, args...)
+	cmd := l.Command(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError

@@ -42,7 +42,7 @@ func (l *Lab) StartDaemon(ctx context.Context, name string) error {
 		return err
 	}
 	defer log.Close()
-	cmd := l.command(context.WithoutCancel(ctx), program, "-c", filepath.Join(l.home(name), "etc"), "-l", "warning")
+	cmd := l.Command(context.WithoutCancel(ctx), program, "-c", filepath.Join(l.home(name), "etc"), "-l", "warning")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
@@ -68,8 +68,8 @@ func (l *Lab) StartDaemon(ctx context.Context, name string) error {
 	return nil
 }
 
-// command is one of Salt's programs, to be run in a session of its own.
-func (l *Lab) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+// Command is one of Salt's programs, not started yet, in a session of its own.
+func (l *Lab) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	bin := filepath.Join(l.venv, "bin")
 	// The interpreter is named, so that an environment may be moved.
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "python"), append([]string{filepath.Join(bin, program)}, args...)...)

@@ -1,0 +1,202 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gorun/internal/saltlab"
+	"gorun/internal/saltlab/scenario"
+)
+
+// output is what a program that still runs has written so far.
+type output struct {
+	mu   sync.Mutex
+	data []byte
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.data = append(o.data, p...)
+	return len(p), nil
+}
+
+func (o *output) bytes() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Clone(o.data)
+}
+
+// running is a program that listens until it is stopped.
+type running struct{ stdout, stderr output }
+
+func start(t *testing.T, cmd *exec.Cmd) *running {
+	t.Helper()
+	r := new(running)
+	cmd.Stdout, cmd.Stderr = &r.stdout, &r.stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s wrote:\n%s", strings.Join(cmd.Args, " "), r.stderr.bytes())
+		}
+	})
+	return r
+}
+
+// TestLiveEvents listens beside Salt on one bus, and follows jobs to their end.
+func TestLiveEvents(t *testing.T) {
+	binary := build(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	lab, err := saltlab.Start(ctx, saltlab.Options{Version: "3008.3", Config: scenario.Config()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lab.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := lab.StartMinions(ctx, scenario.First, scenario.Second); err != nil {
+		t.Fatal(err)
+	}
+	l := &eventsTest{lab: lab, gorun: gorun{binary: binary, config: lab.ConfigDir()}}
+	t.Run("state.event", func(t *testing.T) { l.stateEvent(t, "") })
+	t.Run("state.event pretty", func(t *testing.T) { l.stateEvent(t, "pretty=True") })
+	t.Run("events -f", l.count)
+	t.Run("minion", l.minion)
+	t.Run("watch salt's cache", func(t *testing.T) { l.watch(t, "true", 0) })
+	l.gorun.subscribe(t)
+	t.Run("watch", func(t *testing.T) { l.watch(t, "true", 0) })
+	t.Run("watch a failure", func(t *testing.T) { l.watch(t, "false", 1) })
+}
+
+type eventsTest struct {
+	lab   *saltlab.Lab
+	gorun gorun
+}
+
+func (l *eventsTest) salt(t *testing.T, args ...string) {
+	t.Helper()
+	if _, err := l.lab.Salt(t.Context(), args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heard sends events until a listener of Salt's, which takes its time, has heard one.
+func (l *eventsTest) heard(t *testing.T, by *output) {
+	t.Helper()
+	until(t, "salt listens", func() bool {
+		l.salt(t, scenario.First, "event.send", "gorun/probe")
+		return len(by.bytes()) > 0
+	})
+}
+
+// stateEvent compares salt-run state.event with gorun's, which listens first.
+func (l *eventsTest) stateEvent(t *testing.T, option string) {
+	args := []string{"state.event", "salt/job/.*/(new|ret/.*)|gorun/.*"}
+	if option != "" {
+		args = append(args, option)
+	}
+	ours := start(t, l.gorun.command(t.Context(), args...))
+	salts := start(t, l.lab.Command(t.Context(), "salt-run", append([]string{"-c", l.lab.ConfigDir()}, args...)...))
+	l.heard(t, &salts.stdout)
+	l.salt(t, "*", "test.arg", "é\x01", "2015-03-19", "{a: [1, 2.5, null]}", "12345678901234567890")
+	l.salt(t, scenario.Second, "event.send", "gorun/last")
+	last := []byte("gorun/last\t")
+	until(t, "gorun prints what salt-run does", func() bool {
+		want := salts.stdout.bytes()
+		return bytes.Contains(want, last) && bytes.HasSuffix(want, []byte("}\n")) && bytes.HasSuffix(ours.stdout.bytes(), want)
+	})
+	fmt.Printf("%s: %d bytes of events equal\n", t.Name(), len(salts.stdout.bytes()))
+}
+
+// count compares who replied, as Salt's event library has it.
+func (l *eventsTest) count(t *testing.T) {
+	ours := start(t, l.gorun.command(t.Context(), "events", "-f", "test.ping"))
+	script, err := filepath.Abs("../../testdata/events/count.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := l.lab.Command(t.Context(), "salt")
+	cmd.Args = []string{cmd.Path, script, filepath.Dir(l.lab.Socket()), "test.ping"}
+	salts := start(t, cmd)
+	l.heard(t, &salts.stderr)
+	l.salt(t, scenario.Second, "test.ping")
+	l.salt(t, "*", "test.ping")
+	until(t, "both have counted two", func() bool {
+		want := salts.stdout.bytes()
+		return bytes.Contains(want, []byte("now: [2].\n")) && bytes.Equal(ours.stdout.bytes(), want)
+	})
+	if first := "Reply received from [" + scenario.Second + "]. Total replies now: [1].\n"; !strings.HasPrefix(string(ours.stdout.bytes()), first) {
+		t.Errorf("%s", ours.stdout.bytes())
+	}
+}
+
+// minion listens to a minion's own bus.
+func (l *eventsTest) minion(t *testing.T) {
+	dir := filepath.Join(l.lab.Dir, "minions", scenario.Second, "run")
+	ours := start(t, l.gorun.command(t.Context(), "events", "-n", "minion", "-s", dir, "-i", scenario.Second, "--count", "1", "gorun/local"))
+	until(t, "the minion's event is heard", func() bool {
+		l.salt(t, scenario.Second, "event.fire", "{n: 7}", "gorun/local")
+		return bytes.Contains(ours.stdout.bytes(), []byte(`{"tag": "gorun/local", "data": {"n": 7,`))
+	})
+}
+
+var announced = regexp.MustCompile(`salt/job/(\d{20})/new\n\n`)
+
+// watch starts a job, leaves it by Ctrl-C, and follows it to its end.
+func (l *eventsTest) watch(t *testing.T, command string, status int) {
+	// A signal that the test ignores would be ignored by what it starts as well.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	cmd := l.lab.Command(t.Context(), "salt", "-c", l.lab.ConfigDir(), "*", "cmd.run", "sleep 20; echo over; "+command)
+	capture, err := l.lab.Capture()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer capture.Close()
+	start(t, cmd)
+	if err := capture.WaitFor(t.Context(), "sleep 20"); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	jids := announced.FindAllSubmatch(capture.Bytes(), -1)
+	jid := string(jids[len(jids)-1][1])
+	until(t, "gorun knows the job", func() bool {
+		out, _ := l.gorun.run(t, "jobs.list_job", jid)
+		return bytes.Contains(out, []byte("Minions:"))
+	})
+	for _, args := range [][]string{{"watch"}, {"jobs.watch", jid}} { // the second finds it ended
+		watch := l.gorun.command(t.Context(), args...)
+		var out, errs bytes.Buffer
+		watch.Stdout, watch.Stderr = &out, &errs
+		if err := watch.Run(); watch.ProcessState == nil {
+			t.Fatal(err)
+		}
+		if got := watch.ProcessState.ExitCode(); got != status || time.Since(started) < 19*time.Second ||
+			strings.Count(out.String(), ":\n    over\n") != 2 || !strings.Contains(errs.String(), "job "+jid+": 2 of 2 returned") {
+			t.Errorf("%q: status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
+		}
+	}
+}
