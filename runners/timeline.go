@@ -42,12 +42,12 @@ jid
 
 // timeline is the body of jobs.timeline.
 func (j *found) timeline(ctx context.Context) (*value.Map, error) {
-	body, err := jobInstance(j.env, j.job)
-	if err != nil {
+	body := value.NewMap()
+	if err := jobInstance(j.env, j.job, body); err != nil {
 		return nil, err
 	}
 	returned := make(map[string]MinionProgress)
-	err = j.env.Cache.Returns(ctx, j.jid, func(r *jobcache.Return) error {
+	err := j.env.Cache.Returns(ctx, j.jid, func(r *jobcache.Return) error {
 		m, _, err := outcome(j.env, j.job, r)
 		returned[r.Minion] = m
 		return err

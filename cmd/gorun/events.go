@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"gorun/event"
 	"gorun/internal/listen"
@@ -109,15 +108,14 @@ func (q *question) eventForm() (listen.Form, error) {
 	case out == "pprint", out == "":
 		return listen.Listing(time.Now), nil
 	}
-	q.options.Color = q.options.Color && !q.onTerminal() // escape sequences do not pass there
 	return listen.Outputter(out, q.options), nil
 }
 
 // onTerminal tells whether the answer is seen by a terminal.
 func (q *question) onTerminal() bool {
 	out, _ := q.out.(keepOpen)
-	f, ok := out.Writer.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	_, ok := out.Writer.(*terminal)
+	return ok
 }
 
 // stateEvent is salt-run state.event (salt.runners.state.event): each event is printed, then
@@ -225,7 +223,7 @@ func (f *following) run(ctx context.Context) error {
 		within, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 	}
 	defer cancel()
-	printer := listen.Printer{Out: f.out, Form: f.form, Terminal: f.onTerminal()}
+	printer := listen.Printer{Out: f.out, Form: f.form}
 	heard, err := listen.Run(within, listen.Config{
 		Bus: bus, Tell: f.say,
 		Each: func(e listen.Event) (done bool, err error) {
@@ -237,7 +235,7 @@ func (f *following) run(ctx context.Context) error {
 				if !ok {
 					return false, nil
 				}
-				_, err = fmt.Fprintf(f.out, "Reply received from [%s]. Total replies now: [%d].\n", listen.Printable(id), f.counter.Replies())
+				_, err = fmt.Fprintf(f.out, "Reply received from [%s]. Total replies now: [%d].\n", listen.Line(id), f.counter.Replies())
 			} else if !f.quiet && !f.cli.Bool("quiet") {
 				err = printer.Print(e)
 			}

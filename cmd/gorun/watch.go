@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"gorun/internal/listen"
 	"gorun/jobcache"
 	"gorun/runners"
 	"gorun/value"
@@ -208,7 +207,7 @@ func (w *watching) conclude(view *runners.View) error {
 			continue
 		}
 		if told++; told <= most {
-			w.say("%s: %s: %s", listen.Printable(m.ID), m.State, m.Why)
+			w.say("%s: %s: %s", m.ID, m.State, m.Why)
 		}
 	}
 	if told > most {

@@ -110,11 +110,11 @@ func decode(msg []byte) (Event, error) {
 	}
 	v, err := ev.Data.Decode()
 	if err != nil {
-		return Event{}, fmt.Errorf("event %s: %w", Printable(ev.Tag), err)
+		return Event{}, fmt.Errorf("event %s: %w", ev.Tag, err)
 	}
 	data, ok := v.(*value.Map)
 	if !ok {
-		return Event{}, fmt.Errorf("event %s: %w", Printable(ev.Tag), value.ErrNotMap)
+		return Event{}, fmt.Errorf("event %s: %w", ev.Tag, value.ErrNotMap)
 	}
 	return Event{Tag: ev.Tag, Data: data}, nil
 }

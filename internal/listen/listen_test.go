@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode"
 
 	"gorun/event"
 	"gorun/event/eventtest"
@@ -173,37 +172,25 @@ func TestIsFindJob(t *testing.T) {
 	}
 }
 
-// A terminal gets no control characters, a pipe what came.
 func TestPrinter(t *testing.T) {
 	at := func() time.Time { return time.Date(2026, 11, 4, 7, 8, 9, 0, time.UTC) }
-	e := listen.Event{Tag: "my/\x1b[2Jtag\x7f", Data: value.NewMap("text", "\u009bé\x7f", "raw", value.Bytes("\xff\x00"))}
+	e := listen.Event{Tag: "my/tag", Data: value.NewMap("text", "é\x01", "raw", value.Bytes("\xff\x00"), "map", value.NewMap("k.l", "a\tb"))}
 	for _, test := range []struct {
-		name             string
-		form             listen.Form
-		pipe, terminated string
+		name string
+		form listen.Form
+		want string
 	}{
-		{
-			"json", listen.JSON,
-			"{\"tag\": \"my/\\u001b[2Jtag\x7f\", \"data\": {\"text\": \"\u009bé\x7f\", \"raw\": \"/wA=\"}}\n",
-			`{"tag": "my/\u001b[2Jtag\u007f", "data": {"text": "\u009bé\u007f", "raw": "/wA="}}` + "\n",
-		},
-		{
-			"tagged", listen.Tagged(false),
-			"my/\x1b[2Jtag\x7f\t{\"text\": \"\u009bé\x7f\", \"raw\": \"/wA=\"}\n",
-			"my/\\u001b[2Jtag\\u007f\t{\"text\": \"\\u009bé\\u007f\", \"raw\": \"/wA=\"}\n",
-		},
-		{
-			"listing", listen.Listing(at),
-			"Event fired at Wed Nov  4 07:08:09 2026\n*************************\nTag: my/\x1b[2Jtag\x7f\nData:\n{'raw': b'\\xff\\x00', 'text': '\\x9bé\\x7f'}\n",
-			"Event fired at Wed Nov  4 07:08:09 2026\n*************************\nTag: my/\\u001b[2Jtag\\u007f\nData:\n{'raw': b'\\xff\\x00', 'text': '\\x9bé\\x7f'}\n",
-		},
+		{"json", listen.JSON, `{"tag": "my/tag", "data": {"text": "é\u0001", "raw": "/wA=", "map": {"k.l": "a\tb"}}}` + "\n"},
+		{"tagged", listen.Tagged(false), "my/tag\t" + `{"text": "é\u0001", "raw": "/wA=", "map": {"k.l": "a\tb"}}` + "\n"},
+		{"fields", listen.Fields([]string{"tag", "none", "map.k.l", "map"}), "my/tag\t\ta\\tb\t{\"k.l\": \"a\\tb\"}\n"},
+		{"json fields", listen.JSONFields([]string{"none", "map.k.l", "raw"}), `{"map.k.l": "a\tb", "raw": "/wA="}` + "\n"},
+		{"listing", listen.Listing(at), "Event fired at Wed Nov  4 07:08:09 2026\n*************************\nTag: my/tag\nData:\n" +
+			`{'map': {'k.l': 'a\tb'}, 'raw': b'\xff\x00', 'text': 'é\x01'}` + "\n"},
 	} {
-		for terminal, want := range map[bool]string{false: test.pipe, true: test.terminated} {
-			var out bytes.Buffer
-			p := listen.Printer{Out: &out, Form: test.form, Terminal: terminal}
-			if err := p.Print(e); err != nil || out.String() != want {
-				t.Errorf("%s, terminal %t: got %q, %v\nwant %q", test.name, terminal, out.String(), err, want)
-			}
+		var out bytes.Buffer
+		p := listen.Printer{Out: &out, Form: test.form}
+		if err := p.Print(e); err != nil || out.String() != test.want {
+			t.Errorf("%s: got %q, %v\nwant %q", test.name, out.String(), err, test.want)
 		}
 	}
 }
@@ -222,17 +209,4 @@ func TestMinionSocket(t *testing.T) {
 			t.Errorf("%q: %v", test, err)
 		}
 	}
-}
-
-func FuzzPrintable(f *testing.F) {
-	for _, seed := range []string{"m1", "\x1b]0;x\a", "\xff\xfe", "é\u202e", "\U000e0001", "�"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range listen.Printable(s) {
-			if unicode.Is(unicode.C, r) || unicode.IsControl(r) {
-				t.Fatalf("%q keeps %q", s, r)
-			}
-		}
-	})
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"gorun/output"
@@ -19,10 +18,6 @@ type Printer struct {
 	Out io.Writer
 	// Form puts one event into words.
 	Form Form
-	// Terminal is set where what is written is seen by a terminal, which must not take an
-	// event for a command to itself.
-	Terminal bool
-
 	line bytes.Buffer
 }
 
@@ -33,13 +28,9 @@ type Form func(w *bytes.Buffer, e Event) error
 func (p *Printer) Print(e Event) error {
 	p.line.Reset()
 	if err := p.Form(&p.line, e); err != nil {
-		return fmt.Errorf("print event %s: %w", Printable(e.Tag), err)
+		return fmt.Errorf("print event %s: %w", e.Tag, err)
 	}
-	text := p.line.Bytes()
-	if p.Terminal {
-		text = []byte(escape(p.line.String(), "\n\t"))
-	}
-	if _, err := p.Out.Write(text); err != nil {
+	if _, err := p.Out.Write(p.line.Bytes()); err != nil {
 		return fmt.Errorf("print an event: %w", err)
 	}
 	return nil
@@ -79,7 +70,7 @@ func Outputter(name string, o *output.Options) Form {
 }
 
 // Fields writes what was picked of an event, one line with tabs between: text as it is, but
-// for control characters; what is no text as JSON; nothing for a field that the event lacks.
+// for tabs and ends of lines; what is no text as JSON; nothing for a field that the event lacks.
 func Fields(names []string) Form {
 	return func(w *bytes.Buffer, e Event) error {
 		for i, name := range names {
@@ -88,7 +79,7 @@ func Fields(names []string) Form {
 			}
 			v, ok := field(e, name)
 			if text, is := v.(string); is {
-				w.WriteString(Printable(text))
+				w.WriteString(Line(text))
 				continue
 			}
 			if !ok {
@@ -173,31 +164,7 @@ func textual(v value.Value) value.Value {
 	return v
 }
 
-// Printable is text that can do nothing to a terminal, nor to a line: control and format
-// characters are written as JSON does, \u001b, bytes that are no UTF-8 as \xff.
-func Printable(s string) string { return escape(s, "") }
+// Line is text that stays in its line and its column.
+func Line(s string) string { return lineBreaks.Replace(s) }
 
-// escape writes all control characters but those of keep in a way that can be seen.
-func escape(s, keep string) string {
-	harmless := func(r rune) bool {
-		return r != utf8.RuneError && !unicode.Is(unicode.C, r) || strings.ContainsRune(keep, r)
-	}
-	if strings.IndexFunc(s, func(r rune) bool { return !harmless(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		_, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case harmless(r), r == utf8.RuneError && size > 1:
-			b.WriteRune(r)
-		case r == utf8.RuneError:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
+var lineBreaks = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\r", `\r`)
