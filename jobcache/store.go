@@ -76,6 +76,7 @@ CREATE TABLE minions (
 -- Messages of the bus that a subscriber was told to end with, as they came.
 CREATE TABLE waiting (
 	id       INTEGER PRIMARY KEY,
+	era      INTEGER NOT NULL,  -- Era
 	messages INTEGER NOT NULL,
 	data     BLOB NOT NULL      -- each behind its length in 4 bytes; packed
 );

@@ -16,16 +16,16 @@ import (
 // is behind its length in 4 bytes, big-endian: the first is 0, not the mark of pack.
 const waitingPiece = 1 << 20
 
-// PutWaiting keeps messages as they came, for a later writer to take apart: to write them
-// takes a tenth of the time.
-func (tx *Tx) PutWaiting(messages iter.Seq[[]byte]) error {
+// PutWaiting keeps messages of a bus of that era as they came, for a later writer to take
+// apart: to write them takes a tenth of the time.
+func (tx *Tx) PutWaiting(era Era, messages iter.Seq[[]byte]) error {
 	var piece []byte
 	n := int64(0)
 	put := func() error {
 		if n == 0 {
 			return nil
 		}
-		err := tx.run("INSERT INTO waiting (messages, data) VALUES (?, ?)", n, pack(piece, &tx.w.buf))
+		err := tx.run("INSERT INTO waiting (era, messages, data) VALUES (?, ?, ?)", int64(era), n, pack(piece, &tx.w.buf))
 		piece, n = piece[:0], 0
 		return err
 	}
@@ -45,9 +45,9 @@ func (tx *Tx) PutWaiting(messages iter.Seq[[]byte]) error {
 
 // TakeWaiting calls f with some of the messages that PutWaiting has kept, in the
 // transaction in which they leave; more tells whether there may be others.
-func (w *Writer) TakeWaiting(ctx context.Context, f func(tx *Tx, msg []byte) error) (more bool, err error) {
+func (w *Writer) TakeWaiting(ctx context.Context, f func(tx *Tx, era Era, msg []byte) error) (more bool, err error) {
 	err = w.Update(ctx, func(tx *Tx) error {
-		id, data, err := firstWaiting(w.conn)
+		id, era, data, err := firstWaiting(w.conn)
 		if err != nil || data == nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (w *Writer) TakeWaiting(ctx context.Context, f func(tx *Tx, msg []byte) err
 				return fmt.Errorf("what waits in the job cache: %w", value.ErrTruncated)
 			}
 			end := 4 + int(binary.BigEndian.Uint32(piece))
-			if err := f(tx, piece[4:end:end]); err != nil {
+			if err := f(tx, era, piece[4:end:end]); err != nil {
 				return err
 			}
 			piece = piece[end:]
@@ -71,12 +71,12 @@ func (w *Writer) TakeWaiting(ctx context.Context, f func(tx *Tx, msg []byte) err
 	return more && err == nil, err
 }
 
-func firstWaiting(conn *sqlite.Conn) (id int64, data []byte, err error) {
-	err = sqlitex.Execute(conn, "SELECT id, data FROM waiting ORDER BY id LIMIT 1", &sqlitex.ExecOptions{
+func firstWaiting(conn *sqlite.Conn) (id int64, era Era, data []byte, err error) {
+	err = sqlitex.Execute(conn, "SELECT id, era, data FROM waiting ORDER BY id LIMIT 1", &sqlitex.ExecOptions{
 		ResultFunc: func(stmt *sqlite.Stmt) error {
-			id, data = stmt.ColumnInt64(0), columnBytes(stmt, 1)
+			id, era, data = stmt.ColumnInt64(0), Era(stmt.ColumnInt64(1)), columnBytes(stmt, 2)
 			return nil
 		},
 	})
-	return id, data, err
+	return id, era, data, err
 }

@@ -13,7 +13,7 @@ import (
 	"gorun/value"
 )
 
-// returns are messages of the bus, as many as fit into the queue of a subscriber.
+// fill puts returns into a queue until it takes no more, and tells how many.
 func fill(t *testing.T, q *event.Queue) (n int) {
 	t.Helper()
 	for {
@@ -52,9 +52,9 @@ func TestEndsWithFullQueue(t *testing.T) {
 			cfg.defaults()
 			s := &subscriber{cfg: cfg, log: cfg.Log, writer: w, queue: event.NewQueue(4 << 20), apply: applier{now: time.Now}}
 			n := int64(fill(t, s.queue))
-			ended, end := context.WithCancel(t.Context())
+			over, end := context.WithCancel(t.Context())
 			end()
-			if err := s.rest(ended); err != nil {
+			if err := s.rest(over); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Close(); err != nil {
@@ -65,18 +65,24 @@ func TestEndsWithFullQueue(t *testing.T) {
 				t.Errorf("%d jobs and %d waiting of %d, %d events", jobs, status.Waiting, n, status.Events)
 			}
 			ctx, stop := context.WithCancel(t.Context())
-			cfg.Pulse = func(bool) { stop() } // ends while it resumes: begins with the next
-			for left := status.Waiting; left > 0; {
-				if err := Run(ctx, cfg); err != nil {
-					t.Fatal(err)
-				}
-				ctx, stop = context.WithCancel(t.Context())
-				cfg.Pulse = nil
-				time.AfterFunc(10*time.Millisecond, stop)
+			cfg.Pulse = func(bool) { stop() } // ended as soon as it has begun
+			if err := Run(ctx, cfg); err != nil {
+				t.Fatal(err)
+			}
+			if _, again := contents(t, path); again.Waiting != status.Waiting {
+				t.Errorf("%d waited, then %d", status.Waiting, again.Waiting)
+			}
+			ctx, stop = context.WithCancel(t.Context())
+			cfg.Pulse = nil
+			ended := make(chan error, 1)
+			go func() { ended <- Run(ctx, cfg) }()
+			for end := time.Now().Add(time.Minute); status.Waiting > 0 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 				_, status = contents(t, path)
-				left = status.Waiting
 			}
 			stop()
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
 			jobs, status = contents(t, path)
 			if jobs != n || status.Waiting != 0 || status.Events != n {
 				t.Errorf("in the end %d jobs and %d waiting of %d, %d events", jobs, status.Waiting, n, status.Events)

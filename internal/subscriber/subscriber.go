@@ -472,7 +472,7 @@ func (s *subscriber) drain(ctx context.Context) error {
 		}
 		last = next == b.Len()
 		err := s.write(ctx, func(tx *jobcache.Tx) error {
-			if err := s.putAll(tx, b.From(i)[:next-i], late); err != nil || !last {
+			if err := s.putAll(tx, eraOf(r.form), b.From(i)[:next-i], late); err != nil || !last {
 				return err
 			}
 			return s.cover(tx, r)
@@ -488,10 +488,11 @@ func (s *subscriber) drain(ctx context.Context) error {
 	return nil
 }
 
-// putAll stores messages, or, where it is too late to take them apart, keeps them as they are.
-func (s *subscriber) putAll(tx *jobcache.Tx, messages [][]byte, late bool) error {
+// putAll stores messages, or, where it is too late to take them apart, keeps them as they
+// came, with the era of their bus.
+func (s *subscriber) putAll(tx *jobcache.Tx, era jobcache.Era, messages [][]byte, late bool) error {
 	if late {
-		return tx.PutWaiting(slices.Values(messages))
+		return tx.PutWaiting(era, slices.Values(messages))
 	}
 	for _, msg := range messages {
 		if err := s.put(tx, msg); err != nil {
@@ -506,7 +507,7 @@ func (s *subscriber) putAll(tx *jobcache.Tx, messages [][]byte, late bool) error
 func (s *subscriber) resume(ctx context.Context) error {
 	for more := true; more && ctx.Err() == nil; {
 		err := s.insist(ctx, func() (err error) {
-			more, err = s.writer.TakeWaiting(context.WithoutCancel(ctx), s.put)
+			more, err = s.writer.TakeWaiting(context.WithoutCancel(ctx), s.putWaiting)
 			return err
 		})
 		if err != nil {
@@ -517,6 +518,12 @@ func (s *subscriber) resume(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// putWaiting is put for a message of a bus of that era.
+func (s *subscriber) putWaiting(tx *jobcache.Tx, era jobcache.Era, msg []byte) error {
+	s.apply.runners = s.cfg.RunnerReturns && era == jobcache.Since3000
+	return s.put(tx, msg)
 }
 
 // put applies one message, and counts it.
