@@ -43,7 +43,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	done
 
 bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md
-	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md
+	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md $(BENCH)
 
 packages: ## static binaries, debs and rpms for amd64 and arm64, in dist/
 	mkdir -p dist

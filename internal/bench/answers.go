@@ -32,10 +32,8 @@ func (q question) String() string {
 	return strings.Join(append(q.args[:len(q.args):len(q.args)], q.own...), " ")
 }
 
-// questions are put when there are jobs of both kinds; the state was applied by one minion, for
-// Salt prints several in the order of its directory.
 func questions(jobs int) []question {
-	state := jidOf(lonelyState(jobs))
+	state := jidOf(lastState(jobs))
 	return []question{
 		{args: []string{"manage.up"}, live: true, own: []string{"source=cache"}},
 		{args: []string{"jobs.lookup_jid", state}},
@@ -98,7 +96,9 @@ func (r *report) answers(ctx context.Context, o options) (err error) {
 		}
 		r.Comparisons = append(r.Comparisons, c)
 	}
-	return nil
+	slog.Info("beside salt-run state.event", "events", o.beside)
+	r.Beside, err = s.beside(ctx, o.beside, filepath.Join(s.lab.Dir, "beside"))
+	return err
 }
 
 //go:embed fill.py
@@ -134,8 +134,11 @@ func (s *sides) fill(ctx context.Context, r *report, jobs int) (stop func() erro
 			return nil, err
 		}
 	}
-	cmd := s.python(ctx, "-c", fillScript, filepath.Join(s.filled, "master"))
-	cmd.Stdin = bytes.NewReader(packed)
+	jobsFile := filepath.Join(dir, "jobs")
+	if err := os.WriteFile(jobsFile, packed, 0o600); err != nil {
+		return nil, err
+	}
+	cmd := s.python(ctx, "-c", fillScript, filepath.Join(s.filled, "master"), jobsFile)
 	if _, err := runProcess(cmd); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/xml"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,9 +39,11 @@ func TestSignificant(t *testing.T) {
 // A page of what was measured can be made, and says plainly which goal was missed.
 func TestPrint(t *testing.T) {
 	r := &report{
-		Comparisons: make([]comparison, 1), Floods: make([]floodResult, 3), GoBenchmarks: make([]goBenchmark, 1),
+		Comparisons: make([]comparison, 6), Floods: make([]floodResult, 3), GoBenchmarks: make([]goBenchmark, 1),
+		Jobs: 100, Growths: []growth{{Title: "Growth", Steps: []growthStep{{Answers: []answerTime{{Question: "jobs.lookup_jid 1"}}}}}},
 	}
 	r.Floods[0].Answers = make([]answerTime, 5)
+	r.Floods[1].Name = "small returns"
 	var b strings.Builder
 	if err := r.print(&b); err != nil {
 		t.Fatal(err)
@@ -73,8 +76,9 @@ func TestJobs(t *testing.T) {
 			}
 		}
 	}
-	for _, jobs := range []int{minJobs, 500, 2000, 100_000} {
-		n := lonelyState(jobs)
+	minions = minions[:1]
+	for jobs := minJobs; jobs < 5*minJobs; jobs++ {
+		n := lastState(jobs)
 		fun, _ := newJob(n, minions).load.Get("fun")
 		if n >= jobs || fun != "state.apply" || len(newJob(n, minions).returns) != 1 {
 			t.Errorf("of %d jobs the %dth: %v", jobs, n, fun)
@@ -91,4 +95,19 @@ func messageBody(t *testing.T, frame []byte) []byte {
 	}
 	body, _ := v.(*value.Map).Get("body")
 	return body.(value.Bytes)
+}
+
+// A chart shows each line at the height of its values.
+func TestChart(t *testing.T) {
+	svg := chart("Title <1>", "jobs", []line{
+		{"one", []point{{1000, 1}, {100_000, 100}}}, {"two", []point{{1000, 10}, {100_000, 10}}},
+	})
+	if err := xml.Unmarshal([]byte(svg), new(any)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`d="M70.0 360.0L500.0 30.0"`, `d="M70.0 195.0L500.0 195.0"`, "Title &lt;1&gt;", ">10,000<", ">10 ms<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("no %s in\n%s", want, svg)
+		}
+	}
 }

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"gorun/value"
 )
 
 // flood is a number of events that come as fast as they can be stored.
@@ -23,7 +21,7 @@ type flood struct {
 
 func floods(n int) []flood {
 	return []flood{
-		{"announcements", func() [][]byte { return announcements(n) }, [][]string{
+		{"announcements", func() [][]byte { return announcements(n, 2) }, [][]string{
 			{"jobs.list_jobs"}, {"--out=json", "jobs.list_jobs"}, {"jobs.list_jobs", "search_function=no.such"},
 			{"jobs.list_jobs_filter", "20"}, {"jobs.last_run", "function=cmd.run"},
 		}},
@@ -32,21 +30,18 @@ func floods(n int) []flood {
 	}
 }
 
-// announcements are n jobs to two minions each.
-func announcements(n int) [][]byte {
-	frames := make([][]byte, n)
+// announcements are n jobs to that many minions each.
+func announcements(n, minions int) [][]byte {
+	frames, ids := make([][]byte, n), names(minions)
 	for i := range n {
-		frames[i] = newJob(i, value.List{"web-00000", "web-00001"}).announcement()
+		frames[i] = newJob(i, ids).announcement()
 	}
 	return frames
 }
 
 // returns are n events of jobs to 99 minions each, all of one kind of newJob.
 func returns(n, kind int) [][]byte {
-	minions := make(value.List, 99)
-	for i := range minions {
-		minions[i] = fmt.Sprintf("web-%05d", i)
-	}
+	minions := names(99)
 	frames := make([][]byte, 0, n+100)
 	for i := 1; len(frames) < n; i++ {
 		frames = append(frames, newJob(4*i+kind, minions).events()...)
@@ -71,7 +66,13 @@ type answerTime struct {
 	Question  string
 	Wall, CPU time.Duration
 	Bytes     int
+	Memory    int64 // the most, of one more run
+	// Limit is what `cat` takes to start and to write the same bytes.
+	Limit time.Duration
 }
+
+// Ratio is how many times the limit it took.
+func (a answerTime) Ratio() float64 { return float64(a.Wall) / float64(a.Limit) }
 
 func (f flood) measure(ctx context.Context, gorun, dir string) (_ floodResult, err error) {
 	frames := f.frames()
@@ -94,7 +95,7 @@ func (f flood) measure(ctx context.Context, gorun, dir string) (_ floodResult, e
 		return r, err
 	}
 	wall := time.Since(start)
-	if r.Answers, err = askAll(ctx, gorun, s.config, f.ask); err != nil {
+	if r.Answers, err = askAll(ctx, gorun, s.config, dir, f.ask); err != nil {
 		return r, err
 	}
 	if r.PeakMemory, err = peakMemory(sub.cmd.Process.Pid); err != nil {
@@ -113,20 +114,37 @@ func (f flood) measure(ctx context.Context, gorun, dir string) (_ floodResult, e
 // askRounds is how often each of a flood's questions is put.
 const askRounds = 5
 
-func askAll(ctx context.Context, gorun, config string, questions [][]string) ([]answerTime, error) {
+func askAll(ctx context.Context, gorun, config, dir string, questions [][]string) ([]answerTime, error) {
 	var all []answerTime
 	for _, q := range questions {
 		var walls, cpus []time.Duration
 		a := answerTime{Question: question{args: q}.String()}
+		command := func() *exec.Cmd {
+			return exec.CommandContext(ctx, gorun, append([]string{"-c", config}, q...)...)
+		}
+		var answer []byte
 		for range askRounds {
-			c, err := runProcess(exec.CommandContext(ctx, gorun, append([]string{"-c", config}, q...)...))
+			c, err := runProcess(command())
 			if err != nil {
 				return nil, err
 			}
 			walls, cpus = append(walls, c.wall), append(cpus, c.cpu)
-			a.Bytes = len(c.stdout)
+			answer = c.stdout
 		}
-		a.Wall, a.CPU = median(walls), median(cpus)
+		a.Wall, a.CPU, a.Bytes = median(walls), median(cpus), len(answer)
+		var err error
+		if a.Limit, err = limit(ctx, answer, dir); err != nil {
+			return nil, err
+		}
+		watched := command()
+		if err := watched.Start(); err != nil {
+			return nil, err
+		}
+		peak := watchMemory(watched.Process.Pid)
+		if err := watched.Wait(); err != nil {
+			return nil, fmt.Errorf("%s: %w", watched, err)
+		}
+		a.Memory = <-peak
 		all = append(all, a)
 	}
 	return all, nil

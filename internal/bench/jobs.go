@@ -67,33 +67,36 @@ func newJob(n int, minions value.List) job {
 	return j
 }
 
-// lonelyState is the number of the last state.apply among jobs that lacks a return.
-func lonelyState(jobs int) int {
-	n := 2 * 97
-	for n+4*97 < jobs {
-		n += 4 * 97
+// lastState is the number of the last state.apply among jobs that has its return.
+func lastState(jobs int) int {
+	n := jobs - 1
+	for n%4 != 2 || n%97 == 0 {
+		n--
 	}
 	return n
 }
 
-// minJobs is how many jobs there have to be for one lonelyState.
-const minJobs = 2*97 + 1
+// minJobs is how many jobs there have to be for one of each kind.
+const minJobs = 100
 
 // states is the return of six managed files, of about 2.5 KB.
-func states(n int) *value.Map {
-	all := value.NewMap()
-	for i := range 6 {
+func states(n int) *value.Map { return manyStates(n, 6) }
+
+// manyStates is the return of that many managed files.
+func manyStates(n, files int) *value.Map {
+	all := new(value.Map)
+	for i := range files {
 		changes := value.NewMap()
 		if (n+i)%2 == 1 {
 			changes.Set("diff", fmt.Sprintf("--- \n+++ \n@@ -1,3 +1,3 @@\n # made by salt\n-listen %d\n+listen %d\n server_name web\n", n, n+i))
 		}
 		name := fmt.Sprintf("/etc/web/conf.d/%d-%d.conf", i, n)
 		id := fmt.Sprintf("web-configuration-%d", i)
-		all.Set("file_|-"+id+"_|-"+name+"_|-managed", value.NewMap(
+		all.Entries = append(all.Entries, value.Entry{Key: "file_|-" + id + "_|-" + name + "_|-managed", Val: value.NewMap(
 			"__id__", id, "__run_num__", int64(i), "__sls__", "web.configuration", "changes", changes,
 			"comment", "File "+name+" is in the correct state", "duration", float64((n*7919+i*104729)%90000)/100,
-			"name", name, "result", true, "start_time", fmt.Sprintf("12:00:%02d.%06d", i, (n*7919)%1e6),
-		))
+			"name", name, "result", true, "start_time", fmt.Sprintf("12:00:%02d.%06d", i%60, (n*7919)%1e6),
+		)})
 	}
 	return all
 }
@@ -147,9 +150,10 @@ func (j job) events() [][]byte {
 	return all
 }
 
-// workload is the jobs that both sides answer about: for Salt, and for the bus.
+// workload is the jobs that both sides answer about, of one return each: for Salt, and for
+// the bus.
 func workload(n int) (packed []byte, events [][]byte, err error) {
-	minions := value.List{"web-00000", "web-00001"}
+	minions := value.List{"web-00000"}
 	var b bytes.Buffer
 	for i := range n {
 		j := newJob(i, minions)

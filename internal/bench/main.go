@@ -29,18 +29,24 @@ type options struct {
 	jobs    int    // in both job caches
 	rounds  int    // of each question
 	events  int    // of each flood
+	growth  int    // jobs of the largest store
+	beside  int    // events that both subscribers follow
+	idle    time.Duration
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.gorun, "gorun", "bin/gorun", "the program to measure")
 	flag.StringVar(&o.version, "version", "3008.3", "Salt's release")
-	flag.IntVar(&o.jobs, "jobs", 2000, "jobs in both job caches")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each question: one salt-run and five gorun")
+	flag.IntVar(&o.jobs, "jobs", 100_000, "jobs in both job caches")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each question: one salt-run and five gorun")
 	flag.IntVar(&o.events, "events", 100_000, "events of each flood")
+	flag.IntVar(&o.growth, "growth", 1_000_000, "jobs of the largest store")
+	flag.IntVar(&o.beside, "beside", 20_000, "events that gorun and Salt's own subscriber follow")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long an idle subscriber is watched")
 	write := flag.String("write", "", "the file to write; none: stdout")
 	flag.Parse()
-	if flag.NArg() > 0 || o.jobs < minJobs || o.rounds < 1 || o.events < 1000 {
+	if flag.NArg() > 0 || o.jobs < minJobs || o.rounds < 1 || o.events < 1000 || o.growth < 1000 || o.beside < 1000 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -71,6 +77,12 @@ func run(ctx context.Context, o options, path string) error {
 		_, err = os.Stdout.Write(page.Bytes())
 		return err
 	}
+	for i, g := range r.Growths {
+		name := filepath.Join(filepath.Dir(path), chartName(i))
+		if err := os.WriteFile(name, []byte(chart(g.Title, g.Unit, g.Lines())), 0o644); err != nil {
+			return err
+		}
+	}
 	return os.WriteFile(path, page.Bytes(), 0o644)
 }
 
@@ -88,6 +100,9 @@ func measure(ctx context.Context, o options) (r *report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if r.Nothing, err = nothing(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.answers(ctx, o); err != nil {
 		return nil, fmt.Errorf("answers: %w", err)
 	}
@@ -98,6 +113,17 @@ func measure(ctx context.Context, o options) (r *report, err error) {
 			return nil, fmt.Errorf("%s: %w", flood.name, err)
 		}
 		r.Floods = append(r.Floods, f)
+	}
+	for i, scale := range scales(o.growth) {
+		g, err := scale.measure(ctx, o.gorun, filepath.Join(dir, fmt.Sprint("growth", i)))
+		if err != nil {
+			return nil, fmt.Errorf("growth: %w", err)
+		}
+		r.Growths = append(r.Growths, g)
+	}
+	slog.Info("idle")
+	if r.Idle, err = measureIdle(ctx, o.gorun, filepath.Join(dir, "idle"), o.idle); err != nil {
+		return nil, fmt.Errorf("idle: %w", err)
 	}
 	slog.Info("latency")
 	if r.Latency, err = measureLatency(ctx, o.gorun, filepath.Join(dir, "latency")); err != nil {

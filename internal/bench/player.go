@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func (s *site) subscribe(ctx context.Context, gorun string) (*subscription, net.
 const maxAhead = 32 << 20
 
 // play sends frames as fast as they are stored, and returns when a reader sees them all.
-func play(ctx context.Context, conn net.Conn, sub *subscription, frames [][]byte) error {
+func play(ctx context.Context, conn io.Writer, sub *subscription, frames [][]byte) error {
 	const block = 1 << 20
 	var buf []byte
 	ends := make([]int, 0, len(frames)) // of each frame, in bytes from the beginning
