@@ -174,7 +174,7 @@ func everything(t *testing.T, store string) (all []byte) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	err = r.Jobs(ctx, func(job *jobcache.Job) error {
+	err = r.Jobs(ctx, jobcache.Selection{}, func(job *jobcache.Job) error {
 		all = append(append(append(all, job.Load...), job.Metadata...), job.Fun...)
 		return r.Returns(ctx, job.JID, func(ret *jobcache.Return) error {
 			all = append(append(all, ret.Event...), ret.Minion...)
