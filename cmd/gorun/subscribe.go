@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -43,6 +44,8 @@ func (p *program) runSubscribe(c *cli.Context) error {
 	defer stop()
 	manager := serviceManager{log}
 	context.AfterFunc(ctx, manager.stopping)
+	// The queue, as much again until it is collected, and what the store needs.
+	debug.SetMemoryLimit(3*conf.Gorun.QueueSize + 64<<20)
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGUSR1) // gorun cache repair
 	defer signal.Stop(asked)

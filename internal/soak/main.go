@@ -168,13 +168,14 @@ func (s *soak) measure(ctx context.Context, after time.Duration, pid int, store 
 
 func (s *soak) report() error {
 	var b strings.Builder
+	fmt.Fprintf(&b, "# A long run\n\nA subscriber on a bus that `make soak` makes up: %d jobs a second of three events each, kept for %v;\n"+
+		"the bus has hung up %d times, each a hole.\n\n", s.rate, s.keep, s.hangups)
 	fmt.Fprintf(&b, "| after | resident memory | CPU time | file | log | jobs | events | open holes | skipped |\n")
 	fmt.Fprintf(&b, "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, m := range s.samples {
 		fmt.Fprintf(&b, "| %v | %.1f MB | %.1f s | %.1f MB | %.1f MB | %d | %d | %d | %d |\n", m.after.Round(time.Second),
 			mb(m.memory), m.cpu.Seconds(), mb(m.file), mb(m.log), m.jobs, m.events, m.holes, m.skipped)
 	}
-	fmt.Fprintf(&b, "\n%d jobs a second, kept for %v; the bus hung up %d times.\n", s.rate, s.keep, s.hangups)
 	if s.write == "" {
 		_, err := fmt.Print(b.String())
 		return err

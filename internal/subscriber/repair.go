@@ -254,7 +254,9 @@ func (r *repairer) look(ctx context.Context, salt *jobcache.SaltCache, holes []j
 				return err
 			}
 		}
-		tx.Count("skipped.salt_file", int64(bad))
+		if bad > 0 {
+			tx.Count("skipped.salt_file", int64(bad))
+		}
 		tx.Count("repaired.jobs", p.Jobs)
 		tx.Count("repaired.returns", int64(returns))
 		return tx.SetRepair(jobcache.Repair{})
