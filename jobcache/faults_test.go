@@ -1,9 +1,16 @@
 package jobcache_test
 
 import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -425,6 +432,33 @@ func TestWalk(t *testing.T) {
 	}
 	if bad < 5 {
 		t.Errorf("%d files passed over\n%s", bad, logged.String())
+	}
+}
+
+// A folder is found by every hash that Salt names it with.
+func TestWalkHashes(t *testing.T) {
+	for name, sum := range map[string]func() hash.Hash{
+		"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New,
+	} {
+		root, h := t.TempDir(), sum()
+		_, _ = h.Write([]byte(jid)) // never fails
+		hexed := hex.EncodeToString(h.Sum(nil))
+		dir := filepath.Join(root, "jobs", hexed[:2], hexed[2:])
+		err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "jid"), []byte(jid), 0o644),
+			os.WriteFile(filepath.Join(dir, ".load.p"), raw(t, "jid", jid, "fun", "test.ping"), 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := jobcache.OpenSalt(root, name, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, bad := walk(t, c, jobcache.Window{}); found[jid] == nil || bad > 0 {
+			t.Errorf("%s: found %v, passed over %d", name, found, bad)
+		}
+		if job, err := c.Job(t.Context(), jid); err != nil || job.Fun != "test.ping" {
+			t.Errorf("%s: %+v, %v", name, job, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -33,6 +34,9 @@ func (p *program) runRepair(c *cli.Context) error {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := becomeUser(conf.User, filepath.Dir(storePath(conf))); err != nil { // as the subscriber does
 		return err
 	}
 	err = subscriber.Repair(c.Context, p.subscription(conf, log))
