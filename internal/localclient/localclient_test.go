@@ -218,7 +218,7 @@ func TestMasterReturns(t *testing.T) {
 
 func TestMasterStaysAway(t *testing.T) {
 	defer func(old time.Duration) { minRequest = old }(minRequest)
-	minRequest = 100 * time.Millisecond
+	minRequest = 500 * time.Millisecond
 	f, c := newFake(t, "a")
 	f.job = func(string, string, int) { f.bus.Stop() }
 	if _, err := c.Run(soon(t), ping); !errors.Is(err, ErrLost) {
