@@ -320,6 +320,17 @@ func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error)
 	}, jid)
 }
 
+// Returned lists the minions that have returned to a job, sorted, and reads nothing of what
+// they returned.
+func (r *Reader) Returned(ctx context.Context, jid string) ([]string, error) {
+	var ids []string
+	err := r.each(ctx, "SELECT minion FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
+		ids = append(ids, stmt.ColumnText(0))
+		return nil
+	}, jid)
+	return ids, err
+}
+
 // Failures calls f with each state that failed in a job.
 func (r *Reader) Failures(ctx context.Context, jid string, f func(Failure)) error {
 	return r.each(ctx, "SELECT minion, run, stamp FROM failures WHERE jid = ?", func(stmt *sqlite.Stmt) error {

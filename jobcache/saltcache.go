@@ -166,23 +166,13 @@ func (c *SaltCache) minionsOf(dir string) ([]string, error) {
 }
 
 // Returns is Reader.Returns.
-func (c *SaltCache) Returns(_ context.Context, jid string, f func(*Return) error) error {
-	dir, err := c.jobDir(jid)
+func (c *SaltCache) Returns(ctx context.Context, jid string, f func(*Return) error) error {
+	ids, err := c.Returned(ctx, jid)
 	if err != nil {
-		return nil
+		return err
 	}
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read salt's job cache: %w", err)
-	}
-	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		r, err := c.readReturn(dir, e.Name())
+	for _, id := range ids {
+		r, err := c.Return(jid, id)
 		if err == nil && r != nil {
 			err = f(r)
 		}
@@ -191,6 +181,28 @@ func (c *SaltCache) Returns(_ context.Context, jid string, f func(*Return) error
 		}
 	}
 	return nil
+}
+
+// Returned lists the minions that have a folder in that of the job.
+func (c *SaltCache) Returned(_ context.Context, jid string) ([]string, error) {
+	dir, err := c.jobDir(jid)
+	if err != nil {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read salt's job cache: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() && ValidMinion(e.Name()) && !strings.HasPrefix(e.Name(), ".") {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
 }
 
 // Return reads what one minion returned; nil where it is not there.

@@ -7,13 +7,22 @@ import (
 	"gorun/value"
 )
 
-// acting makes a function that sends something to minions or changes keys: its arguments
-// and its help are there, the doing is not yet.
-func acting(name, does, doc string, params ...Param) *Func {
+// onMaster makes a function that the running master answers: its arguments and its help
+// are here, the doing is Salt's.
+func onMaster(name, doc string, params ...Param) *Func {
 	return &Func{
-		Name: name, Doc: doc + "\n\nThis version of gorun only says that salt-run must do it.", Params: params,
-		Run: func(context.Context, *Env, Args) (*Answer, error) {
-			return nil, fmt.Errorf("%s: %s %w", name, does, ErrNeedsMaster)
+		Name: name, Doc: doc + "\n\nThe running master does it.", Params: params,
+		Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+			if env.Master == nil {
+				return nil, fmt.Errorf("%s: %w", name, ErrNeedsMaster)
+			}
+			kwargs := value.NewMap()
+			for i, p := range params { // an older master may not know them all
+				if p.Required || !value.Equal(args[i], p.Default) {
+					kwargs.Set(p.Name, args[i])
+				}
+			}
+			return env.Master.Call(ctx, name, nil, kwargs)
 		},
 	}
 }
@@ -28,24 +37,24 @@ func optional(pairs ...value.Value) []Param {
 	return params
 }
 
-var manageVersions = acting("manage.versions", "asking the minions for their versions",
+var manageVersions = onMaster("manage.versions",
 	`Compare the minions' Salt versions with the master's.
 
 Asks every minion; those that do not answer are listed as offline.`)
 
-var manageSafeAccept = acting("manage.safe_accept", "accepting keys",
+var manageSafeAccept = onMaster("manage.safe_accept",
 	`Accept pending keys whose fingerprints are those that the minions show over salt-ssh.
 
 target, tgt_type
     The minions, as salt-ssh has them.`,
 	Param{Name: "target", Required: true}, paramTargetType)
 
-var manageKeyRegen = acting("manage.key_regen", "making all keys anew",
+var manageKeyRegen = onMaster("manage.key_regen",
 	`Delete the keys of the master and of all minions, so that new ones are made.
 
 The master must be started anew within a minute, and all keys be accepted once more.`)
 
-var manageBootstrap = acting("manage.bootstrap", "installing minions",
+var manageBootstrap = onMaster("manage.bootstrap",
 	`Install Salt on hosts of the roster, over salt-ssh, with salt-bootstrap.
 
 version
@@ -69,7 +78,7 @@ http_backend
 		"hosts", "", "script_args", "", "roster", "flat", "ssh_user", nil, "ssh_password", nil, "ssh_priv_key", nil,
 		"tmp_dir", "/tmp/.bootstrap", "http_backend", "tornado")...)
 
-var manageBootstrapPsexec = acting("manage.bootstrap_psexec", "installing minions",
+var manageBootstrapPsexec = onMaster("manage.bootstrap_psexec",
 	`Install Salt on Windows hosts with PsExec.
 
 hosts

@@ -63,6 +63,15 @@ func (c *cache) Returns(_ context.Context, jid string, f func(*jobcache.Return) 
 	return nil
 }
 
+func (c *cache) Returned(_ context.Context, jid string) ([]string, error) {
+	var ids []string
+	for _, r := range c.returns[jid] {
+		ids = append(ids, r.Minion)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
 func (c *cache) Failures(context.Context, string, func(jobcache.Failure)) error { return nil }
 
 func (c *cache) Minions(context.Context) (map[string]jobcache.Minion, error) { return c.minions, nil }

@@ -2,17 +2,16 @@ package runners
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	"gorun/jobcache"
 	"gorun/value"
 )
-
-// currentFor is how long a sign of a minion counts as knowledge of the present where
-// presence events do not renew it.
-const currentFor = 5 * time.Minute
 
 var (
 	paramTarget     = Param{Name: "tgt", Default: "*"}
@@ -24,20 +23,22 @@ var (
 
 const targetDoc = `
 tgt, tgt_type
-    Which of the accepted minions: glob (the default), list or pcre.
+    Which minions, as in Salt. By glob (the default), list and pcre the cache can tell;
+    for all others the minions are asked.
 timeout, gather_job_timeout
-    As in Salt, in seconds; a minion that leaves a find_job unanswered for
-    gather_job_timeout is down.
+    As in Salt, in seconds: how long minions have to answer, and those that have not to
+    say whether they are still at it.
 source
-    cache: what the cache knows, however old. auto (the default): the cache where it
-    knows the present, else an error. Set for all calls by gorun: {source: …}.`
+    ping: ask the minions, by test.ping. cache: what the cache knows, however old. auto
+    (the default): the cache where a subscriber runs and has heard of each of these
+    minions within loop_interval, else ping. Set for all calls by gorun: {source: …}.`
 
 var manageUp = &Func{
 	Name:   "manage.up",
-	Doc:    "List the minions that are up: those whose newest sign is one of life.\n" + targetDoc,
+	Doc:    "List the minions that are up: they answer, or their newest sign is one of life.\n" + targetDoc,
 	Params: []Param{paramTarget, paramTargetType, paramTimeout, paramGather, paramSource},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
-		s, a, err := status(ctx, env, statusArgs{args[0], args[1], args[3], args[4]})
+		s, a, err := status(ctx, env, statusArgs{args[0], args[1], args[2], args[3], args[4]})
 		if err != nil {
 			return nil, err
 		}
@@ -51,19 +52,27 @@ var manageDown = &Func{
 	Doc: `List the accepted minions that are down.
 
 removekeys
-    Delete their keys; not in this version.` + targetDoc,
+    Delete their keys, through the running master. What is asked for then is always
+    asked of the minions, never of the cache.` + targetDoc,
 	Params: []Param{
 		{Name: "removekeys", Default: false}, paramTarget, paramTargetType, paramTimeout, paramGather, paramSource,
 	},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
-		if value.Truth(args[0]) {
-			return nil, fmt.Errorf("removekeys: %w", ErrNeedsMaster)
+		remove, source := value.Truth(args[0]), args[5]
+		switch {
+		case remove && source == "cache":
+			return nil, fmt.Errorf("%w: removekeys=True goes by what the minions answer, not by source=cache", ErrArgument)
+		case remove:
+			source = "ping"
 		}
-		s, a, err := status(ctx, env, statusArgs{args[1], args[2], args[4], args[5]})
+		s, a, err := status(ctx, env, statusArgs{args[1], args[2], args[3], args[4], source})
 		if err != nil {
 			return nil, err
 		}
 		a.Value = s.down.answer(env)
+		if remove && len(s.down) > 0 {
+			return a, removeKeys(ctx, env, s.down)
+		}
 		return a, nil
 	},
 }
@@ -78,7 +87,7 @@ output
 		{Name: "output", Default: true}, paramTarget, paramTargetType, paramTimeout, paramGather, paramSource,
 	},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
-		s, a, err := status(ctx, env, statusArgs{args[1], args[2], args[4], args[5]})
+		s, a, err := status(ctx, env, statusArgs{args[1], args[2], args[3], args[4], args[5]})
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +97,7 @@ output
 }
 
 type statusArgs struct {
-	tgt, tgtType, gather, source value.Value
+	tgt, tgtType, timeout, gather, source value.Value
 }
 
 // upDown are ids, sorted.
@@ -110,25 +119,62 @@ func (ids idList) answer(env *Env) value.Value {
 	return strings.Join(lines, "\n")
 }
 
-// status judges the accepted minions that the target names by the evidence in the cache.
+// status tells who of the target is up and who is down, by the source that is asked for.
 func status(ctx context.Context, env *Env, args statusArgs) (*upDown, *Answer, error) {
 	source, err := sourceOf(env, args.source)
 	if err != nil {
 		return nil, nil, err
 	}
-	gather := env.GatherJobTimeout
-	if value.Truth(args.gather) {
-		seconds, ok := args.gather.(int64)
-		if !ok || seconds < 0 {
-			return nil, nil, fmt.Errorf("%w: gather_job_timeout=%s", ErrArgument, text(args.gather))
+	q := Question{Tgt: args.tgt, TgtType: text(args.tgtType), Fun: "test.ping"}
+	if q.Timeout, err = timeoutArg("timeout", args.timeout); err != nil {
+		return nil, nil, err
+	}
+	if q.GatherJobTimeout, err = timeoutArg("gather_job_timeout", args.gather); err != nil {
+		return nil, nil, err
+	}
+	if source == "ping" {
+		return pinged(ctx, env, q)
+	}
+	s, a, err := judged(ctx, env, q, source == "auto")
+	if source != "auto" || err == nil || errors.Is(err, ErrArgument) {
+		return s, a, err
+	}
+	why := err // the cache does not know
+	if s, a, err = pinged(ctx, env, q); err != nil {
+		return nil, nil, fmt.Errorf("%w; asking the minions: %w", why, err)
+	}
+	return s, a, nil
+}
+
+// timeoutArg reads a time-out; 0 where there is none.
+func timeoutArg(name string, v value.Value) (time.Duration, error) {
+	if s, ok := v.(string); ok {
+		if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+			v = n
 		}
-		gather = time.Duration(seconds) * time.Second
+	}
+	n, ok := v.(int64)
+	if value.Truth(v) && (!ok || n < 0 || n > math.MaxInt32) {
+		return 0, fmt.Errorf("%w: %s=%s", ErrArgument, name, text(v))
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// noMatch is what Salt prints where a target matches nobody.
+const noMatch = "No minions matched the target. No command was sent, no jid was assigned."
+
+// judged takes the accepted minions that the target names by the evidence in the cache;
+// present wants it to be about the present, and is ErrStale where it is not.
+func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *Answer, error) {
+	gather := env.GatherJobTimeout
+	if q.GatherJobTimeout > 0 {
+		gather = q.GatherJobTimeout
 	}
 	ids, err := env.Accepted()
 	if err != nil {
 		return nil, nil, err
 	}
-	matched, err := MatchTarget(ids, args.tgt, text(args.tgtType))
+	matched, err := MatchTarget(ids, q.Tgt, q.TgtType)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -142,13 +188,12 @@ func status(ctx context.Context, env *Env, args statusArgs) (*upDown, *Answer, e
 	}
 	a := new(Answer)
 	if len(matched) == 0 {
-		a.Lead = "No minions matched the target. No command was sent, no jid was assigned."
+		a.Lead = noMatch
 	}
 	s := &upDown{idList{}, idList{}}
 	var unknown, old []string
 	for _, id := range matched {
-		m := minions[id]
-		v := m.Judge(env.Now, known.PresenceAt, gather)
+		v := minions[id].Judge(env.Now, known.PresenceAt, gather)
 		switch v.State {
 		case jobcache.Up:
 			s.up = append(s.up, id)
@@ -157,11 +202,11 @@ func status(ctx context.Context, env *Env, args statusArgs) (*upDown, *Answer, e
 		default:
 			unknown = append(unknown, id)
 		}
-		if !current(env, known, v) {
+		if !current(env, known, minions[id], v) {
 			old = append(old, id)
 		}
 	}
-	if source == "auto" {
+	if present {
 		if err := mustKnow(env, known, old); err != nil {
 			return nil, nil, err
 		}
@@ -185,35 +230,42 @@ func sourceOf(env *Env, arg value.Value) (string, error) {
 	switch source {
 	case "", "auto":
 		return "auto", nil
-	case "cache":
+	case "cache", "ping":
 		return source, nil
-	case "ping":
-		return "", fmt.Errorf("source=ping: %w", ErrNeedsMaster)
 	}
 	return "", fmt.Errorf("%w: source=%s, which may be auto, cache or ping", ErrArgument, source)
 }
 
-// current tells whether a verdict is about the present: its evidence is young, or presence
-// events would have told of a change.
-func current(env *Env, known jobcache.Status, v jobcache.Verdict) bool {
-	if v.State == jobcache.Unknown {
-		return false
+// current tells whether a verdict is about the present: it rests on the minion's own sign,
+// or on its silence, within loop_interval, or on its absence from the newest presence list,
+// the next one not being overdue. To be in such a list is no sign of life: minions may share an address.
+func current(env *Env, known jobcache.Status, m jobcache.Minion, v jobcache.Verdict) bool {
+	young := func(t time.Time) bool { return env.Now.Sub(t) <= env.LoopInterval }
+	switch v.State {
+	case jobcache.Up:
+		return young(m.AliveAt)
+	case jobcache.Down:
+		return young(v.Since) || m.Listed != jobcache.Present && young(known.PresenceAt.Add(env.LoopInterval))
 	}
-	if env.Now.Sub(v.Since) <= currentFor {
-		return true
-	}
-	return env.Now.Sub(known.PresenceAt) <= max(3*env.LoopInterval, currentFor)
+	return false
 }
 
 // mustKnow is ErrStale, with what to do, unless the cache knows the present.
 func mustKnow(env *Env, known jobcache.Status, old []string) error {
 	const hint = "source=cache shows what is known"
-	if !known.Listening {
+	switch {
+	case !known.Listening:
 		return fmt.Errorf("%w: %s; %s", ErrStale, notListening(known, env), hint)
+	case known.Waiting > 0:
+		return fmt.Errorf("%w: %d events wait for the subscriber; %s", ErrStale, known.Waiting, hint)
+	}
+	for _, h := range known.Holes {
+		if h.Holds(env.Now.Add(-env.LoopInterval), env.Now) {
+			return fmt.Errorf("%w: events are missing %s; %s", ErrStale, h, hint)
+		}
 	}
 	if len(old) > 0 {
-		return fmt.Errorf("%w: no recent sign of %s, and no presence events (presence_events: True); %s",
-			ErrStale, names(old), hint)
+		return fmt.Errorf("%w: no sign of %s within loop_interval; %s", ErrStale, names(old), hint)
 	}
 	return nil
 }

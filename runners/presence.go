@@ -187,6 +187,9 @@ func connectedNow(env *Env, subset []string) (connections, *Answer, error) {
 	return found, a, nil
 }
 
+// presenceFor is how long a presence list counts at least, however short loop_interval is.
+const presenceFor = 5 * time.Minute
+
 // listedPresent takes the minions from the newest presence event; nil is every minion.
 func listedPresent(ctx context.Context, env *Env, subset []string) (connections, *Answer, error) {
 	known, err := env.Cache.Status(ctx, env.Now)
@@ -205,7 +208,7 @@ func listedPresent(ctx context.Context, env *Env, subset []string) (connections,
 	case !known.Listening:
 		a.Stale = true
 		a.Notes = append(a.Notes, notListening(known, env))
-	case age > max(3*env.LoopInterval, currentFor):
+	case age > max(3*env.LoopInterval, presenceFor):
 		a.Stale = true
 		a.note("the newest presence event is %s old", age.Truncate(time.Second))
 	}

@@ -15,7 +15,7 @@ import (
 
 var (
 	// ErrNeedsMaster is returned when only the running master could answer or act.
-	ErrNeedsMaster = errors.New("needs the running master, which this gorun cannot ask yet")
+	ErrNeedsMaster = errors.New("needs the running master")
 	// ErrStale is returned when the cache does not know the present, and the caller asked
 	// for no less.
 	ErrStale = errors.New("the job cache does not know the present state")
@@ -31,6 +31,7 @@ type Cache interface {
 	Job(ctx context.Context, jid string) (*jobcache.Job, error)
 	Jobs(ctx context.Context, s jobcache.Selection, f func(*jobcache.Job) error) error
 	Returns(ctx context.Context, jid string, f func(*jobcache.Return) error) error
+	Returned(ctx context.Context, jid string) ([]string, error)
 	Failures(ctx context.Context, jid string, f func(jobcache.Failure)) error
 	Minions(ctx context.Context) (map[string]jobcache.Minion, error)
 	Status(ctx context.Context, now time.Time) (jobcache.Status, error)
@@ -55,6 +56,8 @@ type Env struct {
 	UTCJID bool
 	// Accepted lists the ids of the accepted keys, sorted.
 	Accepted func() ([]string, error)
+	// Master is the running master, nil where it cannot be asked.
+	Master Master
 	// Presence tells which minions are connected.
 	Presence Presence
 	// Running lists the runners at work on the master, as maps of fun, jid, user, fun_args

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"gorun/internal/localclient"
+	"gorun/internal/master"
 	"gorun/jobcache"
 	"gorun/runners"
 )
@@ -68,7 +70,20 @@ var hints = []struct {
 	{jobcache.ErrNetwork, "cachedir must be on a disk of the master itself"},
 	{fs.ErrPermission, "root may ask, and the user that the master runs as"},
 	{errUser, "the setting user is that of the master; gorun subscribe can be started by that user as well"},
-	{runners.ErrNeedsMaster, "salt-run can do it"},
+	{localclient.ErrNoBus, "is the master running, and may this user read its event bus? sock_dir says where that is"},
+	{master.ErrUnreachable, "is the master running? interface and ret_port say where it takes requests"},
+	{master.ErrNoAnswer, "its workers are busy (worker_threads), or it hangs; --timeout gives it more time"},
+	{master.ErrBadReply, "interface and ret_port must be those of the master, and transport what it speaks"},
+	{master.ErrTransport, "salt-run can ask it"},
+	{master.ErrKey, "root may ask, the user that the master runs as, those in publisher_acl, and others with -a"},
+	{master.ErrAuthentication, "the key in cachedir must be this master's; with -a, the name, the password or the token"},
+	{master.ErrEauthOnly, "-a SYSTEM with --username asks by external authentication (external_auth of the master)"},
+	{master.ErrAuthorization, "publisher_acl and external_auth of the master say who may do what"},
+	{master.ErrNotReady, "ask again when the master has joined its cluster"},
+	{master.ErrOverloaded, "the master's log says why; a full disk and busy workers are the usual reasons"},
+	{master.ErrRefused, "the master's log may say more"},
+	{localclient.ErrTimeout, "--timeout gives it more time; jobs.lookup_jid has the result once it has ended"},
+	{localclient.ErrLost, "ask again when the master runs"},
 	{runners.ErrSource, "salt-run can read other job caches"},
 }
 

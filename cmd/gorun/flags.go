@@ -18,17 +18,17 @@ var flags = []cli.Flag{
 	&cli.StringFlag{Name: "no-parse", Usage: "comma-separated `NAMES` of arguments that stay text"},
 	&cli.BoolFlag{Name: "args-stdin", Usage: "read further arguments from stdin, one a line"},
 	&cli.StringFlag{Name: "saltfile", Usage: "take options from this `FILE`; otherwise ./Saltfile or ~/.salt/Saltfile, if there"},
-	&cli.IntFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "`SECONDS` that minions have to answer; the cache needs none"},
+	&cli.IntFlag{Name: "timeout", Aliases: []string{"t"}, Usage: "`SECONDS` that minions, or the master, have to answer; the cache needs none"},
 	&cli.StringFlag{Name: "log-file", Usage: "log to this `FILE` as well"},
 	&cli.StringFlag{Name: "log-file-level", Usage: "log to that file from this `LEVEL` on", Value: "warning"},
 	&cli.StringFlag{Name: "log-level", Aliases: []string{"l"}, Usage: "log to stderr from this `LEVEL` on: debug, info, warning, error, quiet", Value: "warning"},
 	&cli.BoolFlag{Name: "versions-report", Aliases: []string{"V"}, Usage: "print the versions of all that gorun is made of"},
 	&cli.BoolFlag{Name: "version", Usage: "print the version, the commit and the Go release"},
 
-	// What needs the running master, and is refused until gorun can ask it.
-	&cli.BoolFlag{Name: "async", Usage: "start a runner and return at once; needs the running master"},
-	&cli.StringFlag{Name: "eauth", Aliases: []string{"a", "auth", "external-auth"}, Usage: "`SYSTEM` of external authentication; needs the running master"},
-	&cli.BoolFlag{Name: "make-token", Aliases: []string{"T"}, Usage: "make a token; needs the running master"},
+	// What is for the running master.
+	&cli.BoolFlag{Name: "async", Usage: "have the master start a runner and return at once"},
+	&cli.StringFlag{Name: "eauth", Aliases: []string{"a", "auth", "external-auth"}, Usage: "have the master answer, for who is known to this `SYSTEM` of external authentication"},
+	&cli.BoolFlag{Name: "make-token", Aliases: []string{"T"}, Usage: "with -a: make a token and keep it, for calls to come"},
 	&cli.StringFlag{Name: "username", Usage: "`NAME` for external authentication"},
 	&cli.StringFlag{Name: "password", Usage: "`PASSWORD` for external authentication"},
 
@@ -39,6 +39,3 @@ var flags = []cli.Flag{
 	&cli.StringFlag{Name: "profiling-path", Usage: "without effect", Hidden: true},
 	&cli.BoolFlag{Name: "enable-profiling", Usage: "without effect", Hidden: true},
 }
-
-// needMaster are the options that gorun cannot honour without asking the master.
-var needMaster = []string{"async", "eauth", "make-token"}

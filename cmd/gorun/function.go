@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"gorun/event"
 	"gorun/internal/master"
 	"gorun/jobcache"
 	"gorun/output"
@@ -31,11 +32,6 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	case c.Bool("doc"):
 		return p.printDocs(c)
 	}
-	for _, name := range needMaster {
-		if c.IsSet(name) {
-			return fmt.Errorf("--%s: %w", name, runners.ErrNeedsMaster)
-		}
-	}
 	args, err := p.arguments(c)
 	if err != nil {
 		return err
@@ -46,8 +42,13 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	}
 	defer closing(q.out, &err)
 	f, ok := runners.Lookup(args[0])
-	if !ok {
-		return q.unknownFunction(args[0])
+	switch {
+	case c.Bool("async") || c.String("eauth") != "":
+		return q.forward(c.Context, args[0], args[1:])
+	case !ok && ownModule(args[0]):
+		return q.notAvailable(args[0], docs(startsWith(args[0])))
+	case !ok:
+		return q.forward(c.Context, args[0], args[1:])
 	}
 	// An answer is built, printed and gone: to collect on the way is to look at what stays.
 	debug.SetGCPercent(400)
@@ -101,6 +102,7 @@ type question struct {
 	conf    *master.Config
 	options *output.Options
 	out     io.WriteCloser
+	who     *value.Map // what -a has asked for
 }
 
 func (p *program) newQuestion(c *cli.Context) (*question, error) {
@@ -120,7 +122,7 @@ func (p *program) newQuestion(c *cli.Context) (*question, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &question{p, c, conf, options, out}, nil
+	return &question{program: p, cli: c, conf: conf, options: options, out: out}, nil
 }
 
 // print writes a value with an outputter.
@@ -222,7 +224,9 @@ func (q *question) open(ctx context.Context) (env *runners.Env, cache io.Closer,
 		ExtJobCache:      q.conf.ExtJobCache,
 		MasterJobCache:   q.conf.MasterJobCache,
 	}
-	kept, keptErr := jobcache.OpenSalt(q.conf.CacheDir, q.conf.HashType, q.options.Log)
+	asking := &runningMaster{q: q, transport: q.conf.Gorun.Transport}
+	env.Master = asking
+	kept, keptErr := q.saltCache()
 	if keptErr == nil {
 		env.Kept = kept
 	}
@@ -242,15 +246,33 @@ func (q *question) open(ctx context.Context) (env *runners.Env, cache io.Closer,
 	env.Cache = reader
 	env.OldMaster, env.Python2 = status.Era == jobcache.UpTo2015, status.Era != jobcache.Since3000
 	q.options.OldMaster, q.options.Python2 = env.OldMaster, env.Python2
+	if asking.transport == "" {
+		asking.transport = knownTransport(status)
+	}
 	return env, reader, nil
 }
 
-// progress prints a progress event as salt.client.mixins.print_async_event does. It is not
-// the answer: what cannot be written here shows when that is.
+// saltCache is Salt's own job cache.
+func (q *question) saltCache() (*jobcache.SaltCache, error) {
+	return jobcache.OpenSalt(q.conf.CacheDir, q.conf.HashType, q.options.Log)
+}
+
+// knownTransport is what the bus speaks that a subscriber reads at this moment, so that it
+// need not be found out once more; empty where nobody has heard it.
+func knownTransport(status jobcache.Status) string {
+	switch {
+	case !status.Listening || status.Events == 0:
+		return ""
+	case status.Era == jobcache.UpTo2015:
+		return event.TransportZMQ
+	}
+	return event.TransportStream
+}
+
+// progress prints a progress event of gorun's own.
 func (q *question) progress(message string) {
 	stamp := time.Now().UTC().Format("2006-01-02T15:04:05.000000-07:00")
-	_ = q.print("", value.NewMap(
-		"suffix", "progress", "event", value.NewMap("message", message, "_stamp", stamp)))
+	q.fired("progress", value.NewMap("message", message, "_stamp", stamp))
 }
 
 // closing joins the error of closing to what a function returns.
@@ -292,24 +314,10 @@ func readLines(r io.Reader) ([]string, error) {
 	return lines, nil
 }
 
-// unknownFunction answers for a name that is no function here: as salt-run does on stdout,
-// with what was perhaps meant on stderr.
-func (q *question) unknownFunction(name string) error {
-	module, _, dotted := strings.Cut(name, ".")
-	if dotted && module != "jobs" && module != "manage" {
-		return fmt.Errorf("%s: %w", name, runners.ErrNeedsMaster)
-	}
-	var said value.Value = fmt.Sprintf("'%s' is not available.", name)
-	if found := docs(startsWith(name)); found.Len() > 0 {
-		said = found
-	}
-	if err := q.print(q.outputter(new(runners.Answer)), said); err != nil {
-		return err
-	}
-	if near := nearest(name); near != "" {
-		return fmt.Errorf("%w: no function %s; perhaps %s", errUsage, name, near)
-	}
-	return fmt.Errorf("%w: no function %s", errUsage, name)
+// ownModule tells whether a name is of a runner that gorun has all functions of.
+func ownModule(name string) bool {
+	module, _, _ := strings.Cut(name, ".")
+	return module == "jobs" || module == "manage"
 }
 
 func startsWith(prefix string) func(*runners.Func) bool {

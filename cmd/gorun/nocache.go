@@ -23,6 +23,8 @@ func (n noCache) Jobs(context.Context, jobcache.Selection, func(*jobcache.Job) e
 
 func (n noCache) Returns(context.Context, string, func(*jobcache.Return) error) error { return n.err }
 
+func (n noCache) Returned(context.Context, string) ([]string, error) { return nil, n.err }
+
 func (n noCache) Failures(context.Context, string, func(jobcache.Failure)) error { return n.err }
 
 func (n noCache) Minions(context.Context) (map[string]jobcache.Minion, error) { return nil, n.err }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 
 // The command line, specified in scripts: stdout, stderr and status.
 func TestScripts(t *testing.T) {
+	play, asked := playMaster(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bus": playBus, "live": liveBus, "serve": serveBus, "hold": hold, "status": status, "salt": salt,
+			"master": play, "asked": asked,
 		},
 		// Makes the scripts' wanted output anew: go test ./cmd/gorun -run Scripts with
 		// GORUN_UPDATE_SCRIPTS=1.

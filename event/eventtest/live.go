@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
+
+	"gorun/event"
+	"gorun/value"
 )
 
 // Live is a bus that says what it is told to, when it is told, to all who are connected.
@@ -19,10 +23,14 @@ type Live struct {
 	longest time.Duration
 }
 
-// Listen starts a bus on the unix socket path.
+// Listen starts a bus on the unix socket path, or on a TCP address, which has no slash.
 func Listen(ctx context.Context, path string) (*Live, error) {
+	network := "unix"
+	if !strings.Contains(path, "/") {
+		network = "tcp"
+	}
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "unix", path)
+	l, err := config.Listen(ctx, network, path)
 	if err != nil {
 		return nil, fmt.Errorf("start a bus: %w", err)
 	}
@@ -41,6 +49,17 @@ func (l *Live) accept() {
 		l.conns[conn] = true
 		l.mu.Unlock()
 	}
+}
+
+// Address is where it listens.
+func (l *Live) Address() string { return l.listener.Addr().String() }
+
+// Fire says an event to all who are connected, once somebody is.
+func (l *Live) Fire(tag string, data value.Value) {
+	for l.Connections() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	l.Say(Frame(tag, data, event.FormStream))
 }
 
 // Connections counts those who listen.

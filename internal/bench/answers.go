@@ -36,6 +36,8 @@ func questions(jobs int) []question {
 	state := jidOf(lastState(jobs))
 	return []question{
 		{args: []string{"manage.up"}, live: true, own: []string{"source=cache"}},
+		{args: []string{"manage.up"}, live: true, own: []string{"source=ping"}},
+		{args: []string{"cache.grains", "minion-1"}, live: true},
 		{args: []string{"jobs.lookup_jid", state}},
 		{args: []string{"jobs.list_job", state}},
 		{args: []string{"jobs.list_jobs"}},

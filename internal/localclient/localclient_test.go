@@ -19,8 +19,9 @@ import (
 
 // fake is a master with minions: each does what its script says.
 type fake struct {
-	t   testing.TB
-	bus *eventtest.Bus
+	t    testing.TB
+	path string
+	bus  *eventtest.Live
 	// minions tells what becomes of a job on a minion. busy: what it answers to find_job.
 	job func(id, fun string, round int)
 
@@ -33,13 +34,25 @@ type fake struct {
 }
 
 func newFake(t *testing.T, minions ...string) (*fake, *Client) {
-	f := &fake{t: t, known: minions, rounds: make(map[string]int), bus: eventtest.Live(t, filepath.Join(t.TempDir(), "bus"))}
+	f := &fake{t: t, known: minions, rounds: make(map[string]int), path: filepath.Join(t.TempDir(), "bus")}
+	f.start()
+	t.Cleanup(f.stop)
 	return f, &Client{
-		Bus: event.Config{Path: f.bus.Path}, Master: f,
+		Bus: event.Config{Path: f.path}, Master: f,
 		Timeout: 40 * time.Millisecond, GatherJobTimeout: 40 * time.Millisecond, SyndicWait: 60 * time.Millisecond,
 		Nodegroups: value.NewMap("web", "L@a,b or N@db", "db", value.List{"c", "d"}),
 	}
 }
+
+func (f *fake) start() {
+	bus, err := eventtest.Listen(f.t.Context(), f.path)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.bus = bus
+}
+
+func (f *fake) stop() { _ = f.bus.Close() } // it may be closed already
 
 // Ask does as the master's request port: announces the job, and lets the minions at it
 // before it answers, so that a return can be there before the jid.
@@ -200,9 +213,8 @@ func TestMasterReturns(t *testing.T) {
 	f.job = func(id, fun string, round int) {
 		switch {
 		case fun == "test.ping" && round == 1:
-			f.bus.Stop()
-			f.bus.Start()
-			f.bus.Await()
+			f.stop()
+			f.start()
 		case fun == "test.ping":
 			f.returns(round, id, true)
 		}
@@ -220,7 +232,7 @@ func TestMasterStaysAway(t *testing.T) {
 	defer func(old time.Duration) { minRequest = old }(minRequest)
 	minRequest = 500 * time.Millisecond
 	f, c := newFake(t, "a")
-	f.job = func(string, string, int) { f.bus.Stop() }
+	f.job = func(string, string, int) { f.stop() }
 	if _, err := c.Run(soon(t), ping); !errors.Is(err, ErrLost) {
 		t.Errorf("%v", err)
 	}
@@ -228,7 +240,7 @@ func TestMasterStaysAway(t *testing.T) {
 
 func TestNoBus(t *testing.T) {
 	f, c := newFake(t, "a")
-	f.bus.Stop()
+	f.stop()
 	if _, err := c.Run(soon(t), ping); !errors.Is(err, ErrNoBus) {
 		t.Errorf("%v", err)
 	}

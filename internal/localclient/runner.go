@@ -26,6 +26,10 @@ type Runner struct {
 	// Progress is told each event that the runner fires: what follows its tag, and the
 	// data. nil: nobody is.
 	Progress func(suffix string, data *value.Map)
+	// Unheard, where set, is called once if the runner has told nothing for a while after
+	// the master took it: up to 3008 at least, one that is no function never will. An error
+	// ends the call.
+	Unheard func(ctx context.Context) error
 	// Ended, where set, tells whether a runner is no longer at work, and what it has
 	// returned (its ret event), nil where that is not known. It is asked when the bus has
 	// been silent for long, or was lost for a while.
@@ -60,8 +64,12 @@ func (c *Client) Start(ctx context.Context, r Runner) (jid, tag string, err erro
 	return jid, tag, nil
 }
 
-// silence is after which time without an event of the runner it is looked after.
-const silence = 5 * time.Second
+const (
+	// unheardFor is how long a runner needs, on a busy master, to tell of its beginning.
+	unheardFor = 2 * time.Second
+	// silence is after which time without an event of the runner it is looked after.
+	silence = 5 * time.Second
+)
 
 // Call has the master run a runner and returns its ret event. Errors are ErrNoBus,
 // ErrLost (it has ended, and what it returned cannot be had), ErrTimeout, ErrReply, those
@@ -92,10 +100,13 @@ func (c *Client) Call(ctx context.Context, r Runner) (jid string, ret *value.Map
 func follow(ctx context.Context, l *listener, r Runner, jid, tag string) (*value.Map, error) {
 	look := time.NewTicker(silence)
 	defer look.Stop()
+	unheard := time.NewTimer(unheardFor)
+	defer unheard.Stop()
 	gone := 0 // how often it was found to have ended without a word
 	for {
 		for _, m := range l.take() {
 			gone = 0
+			unheard.Stop()
 			if ret := r.told(m, tag); ret != nil {
 				return ret, nil
 			}
@@ -104,6 +115,14 @@ func follow(ctx context.Context, l *listener, r Runner, jid, tag string) (*value
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-l.ready:
+			continue
+		case <-unheard.C:
+			if r.Unheard == nil {
+				continue
+			}
+			if err := r.Unheard(ctx); err != nil {
+				return nil, err
+			}
 			continue
 		case <-look.C:
 		}

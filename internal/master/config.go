@@ -58,6 +58,7 @@ type Config struct {
 	LoopInterval              time.Duration
 	PresenceEvents            bool
 	OrderMasters              bool // a master of syndics
+	SyndicWait                time.Duration
 	UniqueJID, UTCJID         bool
 	RunnerReturns             bool // runners are stored as jobs
 	Nodegroups                *value.Map
@@ -120,6 +121,7 @@ func (c *Config) settings() []setting {
 		{"loop_interval", &c.LoopInterval, int64(60)},
 		{"presence_events", &c.PresenceEvents, false},
 		{"order_masters", &c.OrderMasters, false},
+		{"syndic_wait", &c.SyndicWait, int64(5)},
 		{"unique_jid", &c.UniqueJID, false},
 		{"utc_jid", &c.UTCJID, false},
 		{"runner_returns", &c.RunnerReturns, true},

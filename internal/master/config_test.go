@@ -102,7 +102,8 @@ func setEnv(t *testing.T, file string) {
 
 func compare(t *testing.T, c *Config, want map[string]any) {
 	syndic, id := c.SyndicDir, c.ID()
-	settings := append(c.settings(), setting{"syndic_dir", &syndic, nil}, setting{"id", &id, nil})
+	token, _ := c.TokenFile()
+	settings := append(c.settings(), setting{"syndic_dir", &syndic, nil}, setting{"id", &id, nil}, setting{"token_file", &token, nil})
 	for _, s := range settings {
 		w, ok := want[s.key]
 		delete(want, s.key)

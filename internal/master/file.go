@@ -120,12 +120,8 @@ func (r *reader) include(patterns value.Value, from string, warn bool, depth int
 // saltrc reads the user's own settings (salt.config.client_config): SALT_CLIENT_CONFIG,
 // or saltrc in the XDG folder, or .saltrc.
 func (r *reader) saltrc() (*value.Map, error) {
-	xdg := os.Getenv("XDG_CONFIG_HOME")
-	if xdg == "" {
-		xdg = expandUser("~/.config")
-	}
 	file := expandUser("~/.saltrc")
-	if dir := filepath.Join(xdg, "salt"); isDir(dir) {
+	if dir, ok := xdgDir(); ok {
 		file = filepath.Join(dir, "saltrc")
 	}
 	if env := os.Getenv("SALT_CLIENT_CONFIG"); isFile(env) {
@@ -136,6 +132,16 @@ func (r *reader) saltrc() (*value.Map, error) {
 		return nil, nil
 	}
 	return opts, err
+}
+
+// xdgDir is the user's own folder for Salt, and whether it is there.
+func xdgDir() (dir string, ok bool) {
+	xdg := os.Getenv("XDG_CONFIG_HOME")
+	if xdg == "" {
+		xdg = expandUser("~/.config")
+	}
+	dir = filepath.Join(xdg, "salt")
+	return dir, isDir(dir)
 }
 
 // errNotMap is returned when a file is sound YAML, but no map.

@@ -25,7 +25,7 @@ runner_returns nodegroups job_cache master_job_cache ext_job_cache job_cache_sto
 output output_indent nested_indent color color_theme strip_colors
 state_output state_verbose state_output_diff state_output_profile state_output_pct
 state_compress_ids state_tabular state_output_exclude state_output_terse
-log_file log_level log_level_logfile
+log_file log_level log_level_logfile syndic_wait token_file
 """.split()
 
 
