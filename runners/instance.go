@@ -169,6 +169,7 @@ type result struct {
 	retcode, user value.Value
 	// trimmed is set where the bus carried the return cut.
 	trimmed bool
+	stamp   int64 // of the return, in microseconds since 1970
 }
 
 // results reads all returns to a job, by minion.
@@ -179,7 +180,7 @@ func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]re
 		if err != nil {
 			return fmt.Errorf("return of %s to %s: %w", r.Minion, jid, err)
 		}
-		res := result{minion: r.Minion, data: data, trimmed: r.Trimmed}
+		res := result{minion: r.Minion, data: data, trimmed: r.Trimmed, stamp: r.Stamp}
 		if out, ok := data.Get("out"); ok {
 			res.out, _ = out.(string)
 		}

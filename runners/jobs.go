@@ -42,7 +42,7 @@ ext_source
 			return nil, err
 		}
 		m.Entries = slices.Insert(m.Entries, 0, value.Entry{Key: "jid", Val: args[0]})
-		return j.answer(ctx, env, m)
+		return j.explained(ctx, env, m)
 	},
 }
 
@@ -64,7 +64,7 @@ ext_source
 		if err != nil {
 			return nil, err
 		}
-		return j.answer(ctx, env, value.NewMap(args[0], m))
+		return j.explained(ctx, env, value.NewMap(args[0], m))
 	},
 }
 
@@ -111,7 +111,11 @@ missing
 				m.Entries = append(m.Entries, value.Entry{Key: id, Val: "Minion did not return"})
 			}
 		}
-		a, err := j.answer(ctx, env, m)
+		explain := j.answer
+		if value.Truth(args[3]) {
+			explain = j.explained
+		}
+		a, err := explain(ctx, env, m)
 		if err == nil {
 			a.Outputter = j.outputter()
 		}
@@ -282,6 +286,15 @@ func (j *found) listing() (*value.Map, error) {
 	m.Set("StartTime", start)
 	m.Set("Result", result)
 	return m, j.env.addEndTime(m, j.jid)
+}
+
+// explained is answer, with what became of those that have not returned, or not in time.
+func (j *found) explained(ctx context.Context, env *Env, v value.Value) (*Answer, error) {
+	a, err := j.answer(ctx, env, v)
+	if err == nil {
+		err = j.why(ctx, a)
+	}
+	return a, err
 }
 
 // answer says with v what the cache does not know of the job.

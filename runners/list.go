@@ -31,10 +31,12 @@ search_target
 start_time
     Jobs that began at that time or later, in most ways of writing a time.
 end_time
-    Jobs that began at that time or earlier.`,
+    Jobs that began at that time or earlier.
+pings
+    False: leave out the jobs by which gorun subscribe asks the minions (ping_interval).`,
 	Params: []Param{
 		paramExtSource, paramOutputter, {Name: "search_metadata"}, {Name: "search_function"}, {Name: "search_target"},
-		{Name: "start_time"}, {Name: "end_time"}, paramProgress,
+		{Name: "start_time"}, {Name: "end_time"}, paramProgress, {Name: "pings", Default: true, KeywordOnly: true},
 	},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
 		f, err := newFilter(env.Now, args[2], args[3], args[4], args[5], args[6])
@@ -44,6 +46,7 @@ end_time
 		if err := localSource(env, args[0]); err != nil {
 			return nil, err
 		}
+		f.noPings = !value.Truth(args[8])
 		env.progress(args[7], queryingJobs)
 		a := &Answer{Rows: func(row func(string, value.Value) error) error {
 			return f.jobs(ctx, env, false, func(jid string, instance *value.Map) error { return row(jid, instance) })
@@ -193,7 +196,12 @@ type filter struct {
 	metadata           value.Value
 	functions, targets []string
 	start, end         string // bounds of the jid's first 20 digits, inclusive
+	noPings            bool   // without the jobs that PingMark marks
 }
+
+// PingMark is the key in the metadata of the jobs by which a subscriber asks the minions.
+// (Up to 2015.8 a master keeps no metadata, and such a job looks like any other.)
+const PingMark = "gorun"
 
 func newFilter(now time.Time, metadata, function, target, start, end value.Value) (*filter, error) {
 	f := &filter{}
@@ -240,6 +248,13 @@ func (f *filter) matches(instance *value.Map) bool {
 	if f.targets != nil {
 		tgt, _ := instance.Get("Target")
 		if !anyMatches(tgt, f.targets) {
+			return false
+		}
+	}
+	if f.noPings {
+		metadata, _ := instance.Get("Metadata")
+		m, _ := metadata.(*value.Map)
+		if mark, _ := m.Get(PingMark); mark == "ping" {
 			return false
 		}
 	}

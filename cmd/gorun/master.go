@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -34,18 +35,26 @@ func (m *runningMaster) client() (*localclient.Client, error) {
 	if err := m.q.authenticate(asker); err != nil {
 		return nil, err
 	}
+	client := clientOf(conf, asker, m.q.options.Log)
+	client.Bus.Transport = m.transport
+	client.Timeout = m.timeout(conf.Timeout)
+	return client, nil
+}
+
+// clientOf sends commands through a configured master.
+func clientOf(conf *master.Config, asker *master.Client, log *slog.Logger) *localclient.Client {
 	socket := conf.EventSocket()
 	return &localclient.Client{
-		Bus:              event.Config{Path: socket.Path, TCP: socket.TCP, Transport: m.transport, Log: m.q.options.Log},
+		Bus:              event.Config{Path: socket.Path, TCP: socket.TCP, Transport: conf.Gorun.Transport, Log: log},
 		Master:           asker,
-		Timeout:          m.timeout(conf.Timeout),
+		Timeout:          conf.Timeout,
 		GatherJobTimeout: conf.GatherJobTimeout,
 		OrderMasters:     conf.OrderMasters,
 		SyndicWait:       conf.SyndicWait,
 		Nodegroups:       conf.Nodegroups,
 		ExtJobCache:      conf.ExtJobCache,
-		Log:              m.q.options.Log,
-	}, nil
+		Log:              log,
+	}
 }
 
 // timeout is what --timeout says, or else.

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -66,6 +67,10 @@ func (p *program) runSubscribe(c *cli.Context) error {
 		}
 		return p.subscription(next, log), nil
 	})
+	var pinging sync.WaitGroup
+	pinging.Go(func() { newPinger(conf, log).run(ctx) })
+	defer pinging.Wait()
+	defer stop()
 	return subscriber.Run(ctx, cfg)
 }
 
@@ -103,6 +108,7 @@ func fixedSettings(old, now *master.Config) (names []string) {
 		{"cachedir", old.CacheDir, now.CacheDir},
 		{"sock_dir, ipc_mode or tcp_master_pub_port", old.EventSocket(), now.EventSocket()},
 		{"gorun: transport", old.Gorun.Transport, now.Gorun.Transport},
+		{"gorun: ping_interval", old.Gorun.PingInterval, now.Gorun.PingInterval},
 	} {
 		if s.old != s.now {
 			names = append(names, s.name)

@@ -167,7 +167,7 @@ func (g *gathering) ask(ctx context.Context, now time.Time) error {
 	}
 	question := Job{
 		Tgt: ids, TgtType: "list", Fun: "saltutil.find_job", Arg: value.List{g.jids[len(g.jids)-1]},
-		Timeout: g.job.GatherJobTimeout,
+		Timeout: g.job.GatherJobTimeout, Metadata: g.job.Metadata,
 	}
 	again := g.gaps > 0 && g.job.Repeatable
 	if again {

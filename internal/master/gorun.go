@@ -17,6 +17,8 @@ import (
 type Gorun struct {
 	Source    string // where manage.* take their answer from: auto, cache or ping
 	Transport string // what the event bus speaks: stream, zmq, or empty: found out
+	// PingInterval is how often the subscriber itself asks all minions; 0: never.
+	PingInterval time.Duration
 	// Settle is how long Salt may take to write what it has announced.
 	Settle time.Duration
 	// QueueSize, MaxEventSize and MaxReturnSize are bytes: of what waits for the disk, of one
@@ -50,6 +52,8 @@ func (c *Config) readGorun() (Gorun, error) {
 			err = choose(&g.Source, e, "auto", "cache", "ping")
 		case "transport":
 			err = choose(&g.Transport, e, "stream", "zmq")
+		case "ping_interval":
+			err = seconds(&g.PingInterval, e)
 		case "settle":
 			err = seconds(&g.Settle, e)
 		case "queue_size":

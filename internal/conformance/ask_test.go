@@ -1,0 +1,217 @@
+//go:build conformance
+
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gorun/internal/saltlab"
+)
+
+// TestLiveAsk asks a running master of each generation who is up, beside salt-run, while
+// minions die, stand still, come back and lose their keys, and while the master dies.
+func TestLiveAsk(t *testing.T) {
+	versions := []string{"3008.3", "3006.26", "2019.2.8", "2014.7.7"}
+	if only := os.Getenv("GORUN_VERSION"); only != "" {
+		versions = []string{only}
+	}
+	binary := build(t)
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) { askLive(t, binary, version) })
+	}
+}
+
+// An askTest is one master that is asked.
+type askTest struct {
+	*testing.T
+	gorun
+	lab      *saltlab.Lab
+	compared int
+}
+
+func askLive(t *testing.T, binary, version string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	lab, err := saltlab.Start(ctx, saltlab.Options{Version: version, Config: []string{
+		"presence_events: True", "loop_interval: 2", "timeout: 5", "gather_job_timeout: 5"}})
+	if errors.Is(err, saltlab.ErrNoPython) && !saltlab.AtLeast(version, "3000") {
+		fmt.Printf("%s: NOT DONE: %v\n", t.Name(), err)
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &askTest{T: t, gorun: gorun{binary: binary, config: lab.ConfigDir()}, lab: lab}
+	t.Cleanup(func() {
+		if err := lab.Close(); err != nil {
+			t.Error(err)
+		}
+		fmt.Printf("%s: %d answers compared\n", t.Name(), a.compared)
+	})
+	a.subscribe(t)
+	a.must(lab.StartMinions(ctx, "alpha", "beta"))
+	a.agree(ctx, "both are there")
+
+	lab.Kill("beta")
+	a.agree(ctx, "one was killed")
+	a.must(lab.StartDaemon(ctx, "beta"))
+	a.must(lab.Answering(ctx, "alpha", "beta"))
+	a.agree(ctx, "it was started again")
+
+	a.must(lab.Stop("beta"))
+	a.agree(ctx, "one stands still")
+	a.must(lab.Continue("beta"))
+	a.must(lab.Answering(ctx, "alpha", "beta"))
+
+	a.busy(ctx)
+
+	lab.Kill("master")
+	a.noMaster()
+	a.must(lab.StartDaemon(ctx, "master"))
+	a.must(lab.Answering(ctx, "alpha", "beta"))
+	a.agree(ctx, "the master was started again")
+
+	lab.Kill("beta")
+	a.removeKeys(ctx)
+	a.agree(ctx, "one has lost its key")
+	a.runners(ctx)
+}
+
+func (a *askTest) must(err error) {
+	a.Helper()
+	if err != nil {
+		a.Fatal(err)
+	}
+}
+
+// agree compares who is up and who is down, asked by both at the same time, and then, by
+// gorun's own choice of the source, within one loop_interval.
+func (a *askTest) agree(ctx context.Context, when string) {
+	a.Helper()
+	type answer struct{ out, errs []byte }
+	functions := []string{"manage.status", "manage.up", "manage.down"}
+	answers := make([]chan answer, len(functions))
+	for i, fun := range functions {
+		answers[i] = make(chan answer, 1)
+		go func() {
+			out, errs := a.run(a.T, fun, "source=ping")
+			answers[i] <- answer{out, errs}
+		}()
+	}
+	for i, fun := range functions {
+		want, err := a.lab.Ask(ctx, fun)
+		a.must(err)
+		got := <-answers[i]
+		a.same(when, fun+" source=ping", got.out, want.Stdout)
+		auto, _ := a.run(a.T, fun)
+		a.same(when, fun, auto, want.Stdout)
+	}
+}
+
+func (a *askTest) same(when, what string, got, want []byte) {
+	a.Helper()
+	a.compared++
+	if !bytes.Equal(got, want) {
+		a.Errorf("%s: %s\ngorun:\n%s\nsalt-run:\n%s", when, what, got, want)
+	}
+}
+
+// busy compares the jobs that are at work, and who is up, while a minion is busy for
+// longer than the time-out: it answers all the same, for each job has a process.
+func (a *askTest) busy(ctx context.Context) {
+	a.Helper()
+	started, err := a.lab.Salt(ctx, "--async", "beta", "test.sleep", "90")
+	a.must(err)
+	until(a.T, "the job is at work", func() bool {
+		out, _ := a.run(a.T, "jobs.active")
+		return bytes.Contains(out, []byte("test.sleep"))
+	})
+	want, err := a.lab.Ask(ctx, "jobs.active")
+	a.must(err)
+	got, _ := a.run(a.T, "jobs.active")
+	if !bytes.Contains(want.Stdout, []byte("test.sleep")) {
+		a.Fatalf("salt-run does not show the job (%s)\n%s", started.Stdout, want.Stdout)
+	}
+	a.same("one is busy", "jobs.active", got, want.Stdout)
+	a.agree(ctx, "one is busy")
+}
+
+// noMaster asks a master that is dead: an error at once, that says what to do.
+func (a *askTest) noMaster() {
+	a.Helper()
+	out, errs := a.run(a.T, "manage.up", "source=ping")
+	if len(out) > 0 || !bytes.Contains(errs, []byte("hint: is the master running")) {
+		a.Errorf("no master: %q, %s", out, errs)
+	}
+}
+
+// removeKeys deletes the key of the one that is down. A 2014 master's wheel wants external
+// authentication, and is named as that.
+func (a *askTest) removeKeys(ctx context.Context) {
+	a.Helper()
+	key := filepath.Join(a.lab.ConfigDir(), "pki/master/minions/beta")
+	_, errs := a.run(a.T, "manage.down", "removekeys=True")
+	_, err := os.Stat(key)
+	switch {
+	case !saltlab.AtLeast(a.lab.Version, "2019"):
+		if err != nil || !strings.Contains(string(errs), "only with external authentication") {
+			a.Errorf("removekeys on an old master: %v, %s", err, errs)
+		}
+		_, err := a.lab.SaltKey(ctx, "-y", "-d", "beta")
+		a.must(err)
+	case !errors.Is(err, os.ErrNotExist):
+		a.Errorf("the key is still there: %v\n%s", err, errs)
+	}
+}
+
+// runners compares runners that gorun has the master run.
+func (a *askTest) runners(ctx context.Context) {
+	a.Helper()
+	if !saltlab.AtLeast(a.lab.Version, "2019") {
+		_, errs := a.run(a.T, "test.arg", "a")
+		if !bytes.Contains(errs, []byte("only with external authentication")) {
+			a.Errorf("a runner on an old master: %s", errs)
+		}
+		return
+	}
+	for _, line := range []string{
+		"test.arg a b=[1,2] c=text", "cache.grains alpha --out=json", "no.such", "test.arg --quiet", "manage.versions",
+		"config.get transport", "test.raise_error", "salt.cmd test.echo x --out=yaml",
+	} {
+		args := strings.Fields(line)
+		want, err := a.lab.AskAlone(ctx, args...)
+		a.must(err)
+		got, _ := a.run(a.T, args...)
+		if line == "test.raise_error" { // the traceback has the lines of the process it was in
+			got, want.Stdout = lastLine(got), lastLine(want.Stdout)
+		}
+		a.same("a runner", line, got, want.Stdout)
+	}
+	key := filepath.Join(a.lab.Dir, "var/cache/salt/master")
+	files, err := filepath.Glob(filepath.Join(key, ".*_key"))
+	a.must(err)
+	for _, file := range files {
+		whole, err := os.ReadFile(file)
+		a.must(err)
+		a.must(os.Chmod(file, 0o600))
+		a.must(os.WriteFile(file, []byte("wrong"), 0o600))
+		out, errs := a.run(a.T, "manage.up", "source=ping")
+		if len(out) > 0 || !bytes.Contains(errs, []byte("does not accept who asks")) {
+			a.Errorf("a wrong key: %q, %s", out, errs)
+		}
+		a.must(os.WriteFile(file, whole, 0o600))
+	}
+}
+
+func lastLine(out []byte) []byte {
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	return lines[len(lines)-1]
+}
