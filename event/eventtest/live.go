@@ -20,6 +20,7 @@ type Live struct {
 
 	mu      sync.Mutex // held while something is said, too
 	conns   map[net.Conn]bool
+	anybody bool // has ever been connected
 	longest time.Duration
 }
 
@@ -46,7 +47,7 @@ func (l *Live) accept() {
 			return // closed
 		}
 		l.mu.Lock()
-		l.conns[conn] = true
+		l.conns[conn], l.anybody = true, true
 		l.mu.Unlock()
 	}
 }
@@ -54,12 +55,22 @@ func (l *Live) accept() {
 // Address is where it listens.
 func (l *Live) Address() string { return l.listener.Addr().String() }
 
-// Fire says an event to all who are connected, once somebody is.
+// patience is how long Fire waits for the first who connects.
+const patience = time.Second
+
+// Fire says an event to all who are connected, once somebody is or has been; for who does
+// not come soon it is lost, as on any bus.
 func (l *Live) Fire(tag string, data value.Value) {
-	for l.Connections() == 0 {
+	for start := time.Now(); !l.met() && time.Since(start) < patience; {
 		time.Sleep(time.Millisecond)
 	}
 	l.Say(Frame(tag, data, event.FormStream))
+}
+
+func (l *Live) met() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.anybody
 }
 
 // Connections counts those who listen.
