@@ -77,17 +77,17 @@ outputter
 		{Name: "count", Required: true}, {Name: "filter_find_job", Default: true}, paramExtSource, paramOutputter, paramProgress,
 	},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
-		count, ok := args[0].(int64)
-		if !ok || count < 0 {
-			return nil, fmt.Errorf("%w: count is %s", ErrArgument, text(args[0]))
+		count, err := mostJobs(args[0])
+		if err != nil {
+			return nil, err
 		}
 		if err := localSource(env, args[2]); err != nil {
 			return nil, err
 		}
 		env.progress(args[4], queryingJobs)
 		list := value.List{}
-		err := new(filter).jobs(ctx, env, true, func(jid string, instance *value.Map) error {
-			if int64(len(list)) == count {
+		err = new(filter).jobs(ctx, env, true, func(jid string, instance *value.Map) error {
+			if float64(len(list)+1) > count {
 				return errEnough
 			}
 			if fun, _ := instance.Get("Function"); value.Truth(args[1]) && fun == "saltutil.find_job" {
@@ -167,6 +167,25 @@ target
 	},
 }
 
+// mostJobs is what Python makes of count as a number of jobs: any number, of which one below
+// zero is none, and NaN, which nothing is greater than, all. A *CallError where it is no number.
+func mostJobs(count value.Value) (float64, error) {
+	switch count := count.(type) {
+	case int64:
+		return float64(count), nil
+	case uint64:
+		return float64(count), nil
+	case float64:
+		return count, nil
+	case bool:
+		if count {
+			return 1, nil
+		}
+		return 0, nil
+	}
+	return 0, &CallError{fmt.Sprintf("'>' not supported between instances of 'int' and '%s'", pythonType(count))}
+}
+
 // errEnough ends a listing early.
 var errEnough = errors.New("enough jobs")
 
@@ -222,7 +241,11 @@ func newFilter(now time.Time, metadata, function, target, start, end value.Value
 		if !value.Truth(bound.arg) {
 			continue
 		}
-		t, err := parseTime(text(bound.arg), now)
+		said, ok := bound.arg.(string)
+		if !ok {
+			return nil, &CallError{"Parser must be a string or character stream, not " + pythonType(bound.arg)}
+		}
+		t, err := parseTime(said, now)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrArgument, bound.name, err)
 		}

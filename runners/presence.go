@@ -264,9 +264,17 @@ func inSubset(subset value.Value, id string) (bool, error) {
 	return false, &CallError{fmt.Sprintf("argument of type '%s' is not iterable", pythonType(subset))}
 }
 
-// pythonType is the name that Python has for a scalar's type.
+// pythonType is the name that Python has for a value's type.
 func pythonType(v value.Value) string {
 	switch v.(type) {
+	case nil:
+		return "NoneType"
+	case string:
+		return "str"
+	case value.List:
+		return "list"
+	case *value.Map:
+		return "dict"
 	case bool:
 		return "bool"
 	case float64:

@@ -64,6 +64,11 @@ func live(t *testing.T, binary, version string) {
 	l.minionReturns(ctx)
 	l.masterReturns(ctx)
 	l.report(t)
+	for _, f := range runners.All() {
+		if l.asked[f.Name] == 0 {
+			t.Errorf("%s was not asked", f.Name)
+		}
+	}
 }
 
 // A liveTest is a scenario that gorun follows.
@@ -135,6 +140,10 @@ func (l *liveTest) jobs(ctx context.Context) {
 	})
 	if !saltlab.AtLeast(l.day.Lab.Version, "3008") { // options are 3008's: they are compared there
 		questions = slices.DeleteFunc(questions, func(args []string) bool { return len(args) > 2 })
+	}
+	questions = append(questions, scenario.PresenceQuestions()...)
+	if saltlab.AtLeast(l.day.Lab.Version, "3006") {
+		questions = append(append(questions, l.day.ArgumentQuestions()...), scenario.HelpQuestions()...)
 	}
 	type answer struct{ stdout, stderr []byte }
 	got := make([]answer, len(questions))
