@@ -56,6 +56,10 @@ ext_source
     Another job cache; gorun reads the master's own only.`,
 	Params: []Param{paramJID, paramExtSource},
 	Run: func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		switch args[0].(type) {
+		case value.List, *value.Map: // the jid is a key of the answer
+			return nil, &CallError{fmt.Sprintf("unhashable type: '%s'", pythonType(args[0]))}
+		}
 		j, err := findJob(ctx, env, args[0], args[1])
 		if err != nil {
 			return nil, err

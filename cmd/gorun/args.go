@@ -75,6 +75,8 @@ func argument(arg string) value.Value {
 		return arg
 	case arg == "None":
 		return nil
+	case trimmed == "!" && arg != "!":
+		return "" // a tag without a value; the library has null
 	}
 	v, err := value.FromYAML([]byte(arg))
 	if err != nil {
@@ -87,7 +89,7 @@ func argument(arg string) value.Value {
 			return arg
 		}
 	case string:
-		if comment || v == "" && (arg == "|" || arg == "!") {
+		if comment && !isLongInteger(v, trimmed) || v == "" && (arg == "|" || arg == "!") {
 			return arg
 		}
 	case *value.Map:
@@ -104,6 +106,13 @@ func argument(arg string) value.Value {
 		}
 	}
 	return v
+}
+
+// isLongInteger tells whether the text that YAML made of an argument is an integer past 64
+// bits: a number to Salt.
+func isLongInteger(v, arg string) bool {
+	digits := strings.TrimLeft(v, "-")
+	return len(digits) > 18 && strings.Trim(digits, "0123456789") == "" && strings.Contains("+-0123456789", arg[:1])
 }
 
 // isSpace is what Python's str.strip takes off.

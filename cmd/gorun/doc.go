@@ -26,8 +26,15 @@ func (p *program) printDocs(c *cli.Context) error {
 		}
 	}
 	found := docs(wanted)
+	printName, err := p.namePrinter(c)
+	if err != nil {
+		return err
+	}
 	for _, e := range found.Entries {
-		if _, err := fmt.Fprintf(p.stdout, "%s:\n%s\n", e.Key, e.Val); err != nil {
+		if err := printName(fmt.Sprintf("%s:", e.Key)); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(p.stdout, e.Val); err != nil {
 			return fmt.Errorf("print the help: %w", err)
 		}
 	}
@@ -35,6 +42,23 @@ func (p *program) printDocs(c *cli.Context) error {
 		return fmt.Errorf("%w: no help for %s", errUsage, name)
 	}
 	return nil
+}
+
+// namePrinter returns what prints the name of a function above its help. The outputter that
+// --out names prints it, but highstate.
+func (p *program) namePrinter(c *cli.Context) (func(name string) error, error) {
+	out := c.String("out")
+	if out == "" || out == "highstate" {
+		return func(name string) error {
+			_, err := fmt.Fprintln(p.stdout, name)
+			return err
+		}, nil
+	}
+	q, err := p.newQuestion(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) error { return q.print(out, name) }, nil
 }
 
 // docs maps the names of functions to their help, as salt.client.mixins.SyncClientMixin

@@ -50,7 +50,7 @@ func live(t *testing.T, binary, version string) {
 		t.Fatal(err)
 	}
 	l := &liveTest{
-		T: t, gorun: gorun{binary: binary, config: lab.ConfigDir()}, tally: newTally(version),
+		T: t, gorun: gorun{binary: binary, config: lab.ConfigDir()}, tally: newTally(version), last: time.Now(),
 		day: &scenario.Day{Lab: lab, Capture: capture, Log: slog.New(slog.DiscardHandler)},
 	}
 	l.subscribe(t)
@@ -58,11 +58,15 @@ func live(t *testing.T, binary, version string) {
 		if err := part(ctx); err != nil {
 			t.Fatal(err)
 		}
+		l.took("a part of the day")
 	}
 	l.manage(ctx)
+	l.took("manage")
 	l.jobs(ctx)
+	l.took("jobs")
 	l.minionReturns(ctx)
 	l.masterReturns(ctx)
+	l.took("the returns of minion and master")
 	l.report(t)
 	for _, f := range runners.All() {
 		if l.asked[f.Name] == 0 {
@@ -76,7 +80,14 @@ type liveTest struct {
 	*testing.T
 	gorun
 	tally
-	day *scenario.Day
+	day  *scenario.Day
+	last time.Time // when took was called
+}
+
+// took logs how long something took since the last call.
+func (l *liveTest) took(what string) {
+	l.Logf("%s: %v", what, time.Since(l.last).Round(time.Second))
+	l.last = time.Now()
 }
 
 var (

@@ -32,6 +32,7 @@ ARGS = [
     "/etc/salt", "http://a/b?c=d", "a@b", "don't", "say \"x\"", "'quoted'", '"quoted"', "''", '""', "'it''s'", '"\\x41"', "é", "日本", "🎉", "\u00a0", "\ufeff", "\ufeff1", "\x1b[0m", "\x00", "\x1c", "\x1d1", "0b11", ".5", ".inf", ".nan", "-.inf", "+1", "+1.5",
     "18446744073709551615", "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "0_", "0b_", "1__0", "0x_f", "<<", "=a", "{<<: {a: 1}}", "{a: 1, a: 2}", "&a b", "{a: &x 1, b: *x}", "? a", "{? a}", "%YAML", "a: *b", "[*a]", "key: [", "}{",
     "timeout=5", "tgt_type=glob", "search_function=jobs.*", "search_target=web*,db*", "search_metadata={foo: bar}", "search_metadata='{\"foo\": \"bar\"}'", "missing=True", "returned=False", "output=False", "subset=[a, b]", "subset=a,b", "show_ip=true",
+    "20261122075300000000 # c", "-12345678901234567890123 # c", "'20261122075300000000' # c", " !", "! ", "a= !", "!!set {a}", "!!omap [a: 1]", "!!pairs [a: 1, a: 2]",
 ]
 
 LINES = [
