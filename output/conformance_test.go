@@ -5,9 +5,13 @@ package output
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -15,17 +19,55 @@ import (
 	"gorun/value"
 )
 
-// TestSalt compares with the Salt of the Python that GORUN_SALT_PYTHON names, on
-// GORUN_N values made from the seed GORUN_SEED.
-func TestSalt(t *testing.T) {
+// TestCorpusConformance prints every case of the recorded corpus with the real Salt as it is
+// installed now, and with gorun.
+func TestCorpusConformance(t *testing.T) {
+	rec := readRecording(t, "../testdata/output/3008.3.json.gz")
+	theme := filepath.Join(t.TempDir(), "theme.yml")
+	text, err := json.Marshal(rec.Theme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(theme, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	salt := startSalt(t, saltPython(t))
+	values := rec.decode(t)
+	equal := 0
+	for _, c := range rec.Cases {
+		asked := maps.Clone(c.Opts)
+		if asked["color_theme"] != nil {
+			asked["color_theme"] = theme
+		}
+		want, _ := salt.show(t, c.Out, values[c.Value], asked)
+		if got := printed(t, c.Out, values[c.Value], saltOptions(t, c.Opts, rec.Theme)); got != want {
+			t.Errorf("%s by %q %v: %s", c.Value, c.Out, c.Opts, difference(got, want))
+			continue
+		}
+		equal++
+	}
+	fmt.Printf("outputters, corpus: %d compared, %d equal\n", len(rec.Cases), equal)
+	if len(rec.Cases) == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
+// saltPython is a Python that has Salt 3008.3.
+func saltPython(t *testing.T) string {
+	t.Helper()
 	python := os.Getenv("GORUN_SALT_PYTHON")
 	if python == "" {
 		t.Fatal("GORUN_SALT_PYTHON names no Python that has Salt 3008.3")
 	}
+	return python
+}
+
+// TestSalt compares with the Salt of the Python that GORUN_SALT_PYTHON names, on
+// GORUN_N values made from the seed GORUN_SEED.
+func TestSalt(t *testing.T) {
 	n := int(setting(t, "GORUN_N", 2000))
 	seed := setting(t, "GORUN_SEED", uint64(time.Now().UnixNano()))
-	t.Logf("seed %d", seed)
-	salt := startSalt(t, python)
+	salt := startSalt(t, saltPython(t))
 	g := newGenerator(seed)
 	equal, raised := 0, 0
 	for range n {
@@ -40,7 +82,8 @@ func TestSalt(t *testing.T) {
 		}
 		equal++
 	}
-	t.Logf("%d compared, %d equal; in %d of them salt-run ends in a traceback, and gorun prints nested", n, equal, raised)
+	fmt.Printf("outputters, seed %d: %d compared, %d equal; in %d of them salt-run ends in a traceback, and gorun prints nested\n",
+		seed, n, equal, raised)
 }
 
 func setting(t *testing.T, name string, otherwise uint64) uint64 {

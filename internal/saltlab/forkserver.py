@@ -26,7 +26,7 @@ PROGRAMS = {
 PRELOADED = (
     "salt.scripts", "salt.cli.salt", "salt.cli.run", "salt.cli.call", "salt.cli.key",
     "salt.runner", "salt.client", "salt.minion", "salt.output", "salt.loader",
-    "salt.utils.event", "salt.utils.job", "salt.returners.local_cache",
+    "salt.utils.event", "salt.utils.job", "salt.returners.local_cache", "salt.netapi",
 )
 
 

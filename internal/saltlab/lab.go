@@ -138,11 +138,13 @@ worker_threads: 3
 	if err := os.WriteFile(filepath.Join(l.Dir, "etc", "master"), []byte(text), 0o644); err != nil {
 		return err
 	}
-	// The same master for those who ask and want to leave no trace in its job cache.
+	// The same master for those who ask and want to leave no trace in its job cache. No answer
+	// about jobs or minions has a grain of the master's in it, and to load them takes a third
+	// of the time.
 	if err := os.Mkdir(l.quietDir(), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(l.quietDir(), "master"), []byte(text+"runner_returns: False\n"), 0o644)
+	return os.WriteFile(filepath.Join(l.quietDir(), "master"), []byte(text+"runner_returns: False\nskip_grains: True\n"), 0o644)
 }
 
 func (l *Lab) writeMinionConfig(id string) error {

@@ -19,7 +19,7 @@ func (d *Day) ArgumentQuestions() [][]string {
 		{absent, "None", "False", "True"}, {absent, "returned=0", "missing=1"}, {absent, "returned=", "missing=x"},
 		{absent, "missing=None"}, {tagged, "None", "no", "no"}, {ping, "--no-parse=jid"},
 		{absent, "--out=nested", "missing=True"}, {good, "--out=highstate", "--state-output=terse"},
-		{good, "--out=quiet"}, {good, "--out=highstate", "--state-output=mixed", "--state-verbose=False"},
+		{good, "--out=highstate", "--state-output=mixed", "--state-verbose=False"},
 		{good, "--out=highstate", "--state-output=changes_id", "--force-color"},
 		{ping, "--out=nested", "--out-indent=4"}, {ping, "--out=no_such_outputter"},
 	} {
