@@ -69,7 +69,9 @@ func live(t *testing.T, binary, version string) {
 	l.took("the returns of minion and master")
 	l.report(t)
 	for _, f := range runners.All() {
-		if l.asked[f.Name] == 0 {
+		// state.event has a test of its own; Salt 2019 is asked what all releases know.
+		asked := l.asked[f.Name] > 0 || ownFunctions[f.Name] || f.Name == "state.event"
+		if !asked && saltlab.AtLeast(version, "3006") {
 			t.Errorf("%s was not asked", f.Name)
 		}
 	}

@@ -1,5 +1,7 @@
 package scenario
 
+import "slices"
+
 // ArgumentQuestions returns calls with arguments of every kind, right and wrong, of every
 // function that only asks. They are those of Salt 3006 and later.
 func (d *Day) ArgumentQuestions() [][]string {
@@ -80,17 +82,30 @@ func PresenceQuestions() [][]string {
 	return qs
 }
 
-// HelpQuestions returns what is answered with help, which is Salt's own: the names of the
-// functions in it are to be the same.
+// HelpQuestions returns what is answered with help, which is each program's own: the names
+// of the functions in it are to be the same.
 func HelpQuestions() [][]string {
-	qs := [][]string{{"-d", "jobs"}, {"-d", "manage"}, {"-d", "manage.up"}, {"-d", "manage.not"}, {"jobs", "-d"}, {"-d", "jobs.no_such"},
-		{"manage"}, {"manage.u"}, {"jobs.list"}, {"manage.no_such"}}
+	var qs [][]string
+	for _, name := range []string{"jobs", "manage", "manage.up", "manage.not", "jobs.no_such"} {
+		qs = append(qs, []string{"-d", name})
+	}
+	for _, name := range []string{"manage", "manage.u", "jobs.list", "jobs.no_such"} {
+		qs = append(qs, []string{name})
+	}
 	for _, fun := range []string{
 		"jobs.active", "jobs.exit_success", "jobs.last_run", "jobs.list_job", "jobs.list_jobs", "jobs.list_jobs_filter", "jobs.lookup_jid",
 		"jobs.master", "jobs.print_job", "manage.alived", "manage.bootstrap", "manage.bootstrap_psexec", "manage.down", "manage.key_regen",
 		"manage.list_not_state", "manage.present", "manage.safe_accept", "manage.status", "manage.up", "manage.versions",
 	} {
-		qs = append(qs, []string{fun, "no_such_argument=1"})
+		qs = append(qs, []string{fun, misnamed})
 	}
 	return qs
+}
+
+// misnamed is an argument that no function has.
+const misnamed = "no_such_argument=1"
+
+// IsHelp tells whether a question is one of HelpQuestions.
+func IsHelp(args []string) bool {
+	return slices.ContainsFunc(HelpQuestions(), func(q []string) bool { return slices.Equal(q, args) })
 }
