@@ -24,6 +24,8 @@ type Options struct {
 	// Color asks for escape sequences: color, once --force-color, --no-color and
 	// whether stdout is a terminal have been weighed by the caller.
 	Color bool
+	// OneColor is the name of a colour that stands in the place of all others, or empty.
+	OneColor string
 	// ColorTheme is the content of the color_theme file: the name of a colour (RED,
 	// LIGHT_GREEN, ENDC, …) and the parameters of its escape sequence ("1;31").
 	ColorTheme map[string]string

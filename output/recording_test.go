@@ -176,6 +176,8 @@ func saltOptions(t testing.TB, opts map[string]any, theme map[string]string) *Op
 			if isNumber {
 				o.Indent = int64(number)
 			}
+		case key == "color" && isText:
+			o.Color, o.OneColor = true, text
 		case key == "color_theme":
 			o.ColorTheme = theme
 		case key == "state_tabular" && isText:

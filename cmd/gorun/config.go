@@ -116,6 +116,9 @@ func (p *program) outputOptions(c *cli.Context, conf *master.Config, log *slog.L
 		log.Warn("color_theme cannot be used", "error", err)
 	}
 	o.ColorTheme = theme
+	if name, ok := conf.Color.(string); ok && !c.Bool("force-color") { // which is color: True
+		o.OneColor = name
+	}
 	return o, nil
 }
 

@@ -41,6 +41,8 @@ STATE_OPTIONS = (
         {"state_compress_ids": True, "state_output": "terse_id", "color": True},
         {"strip_colors": False},
         {"color": True, "color_theme": "theme"},
+        {"color": "CYAN"},
+        {"color": "LIGHT_CYAN", "color_theme": "theme"},
     ]
 )
 
@@ -65,12 +67,12 @@ def combinations():
         yield "highstate", values.HIGHSTATE, ["newline_values_only"], [{}]
         yield "states", {k: values.HIGHSTATE[k] for k in ("states", "names", "slow")}, ["profile"], TABLE_OPTIONS[:3]
         return
-    yield "general", values.GENERAL, ["nested"], [{}, COLOR, {"strip_colors": False}, {"nested_indent": 3}]
+    yield "general", values.GENERAL, ["nested"], [{}, COLOR, {"color": "BLACK"}, {"color": "ENDC"}, {"color": "none such"}, {"strip_colors": False}, {"nested_indent": 3}]
     yield "general", values.GENERAL, ["json", "yaml", "pprint"], INDENTS
     yield "general", values.GENERAL, ["raw", "txt", "text", "no_return", "key", "table", "highstate", "", "nosuch"], [{}]
     yield "general", values.GENERAL, ["no_return", "table"], [COLOR]
     yield "highstate", values.HIGHSTATE, ["highstate"], STATE_OPTIONS
-    yield "keys", values.KEYS, ["key"], [{}, COLOR, {"strip_colors": False}]
+    yield "keys", values.KEYS, ["key"], [{}, COLOR, {"color": "RED"}, {"strip_colors": False}]
     yield "tables", values.TABLES, ["table"], TABLE_OPTIONS
 
 

@@ -33,7 +33,7 @@ func (d *Day) ArgumentQuestions() [][]string {
 		{"search_function={test.ping: 1}"}, {"search_target={" + First + ": 1}"}, {"search_function=''"}, {"search_target=web-[0-9].*"},
 		{"search_function=[]", "search_target=*,*"}, {"search_function=!x"}, {"start_time=5"}, {"start_time=2.5"}, {"end_time=[1]"},
 		{"end_time={a: 1}"}, {"start_time=True"}, {"start_time=''", "end_time=None", "search_function=test.echo"},
-		{"search_function=cmd.*", "outputter=txt"}, {"search_function=cmd.*", "outputter=no_such_outputter"},
+		{"search_function=state.highstate", "outputter=txt"}, {"search_function=cmd.*", "outputter=no_such_outputter"},
 		{"search_function=cmd.*", "--out=yaml", "outputter=json"}, {"search_function=cmd.*", "--out=pprint"},
 		{"search_function=cmd.*", "display_progress=True"}, {"a", "b", "c", "d", "e", "f", "g", "h", "i"},
 		{"search_function=test.ping", "search_function=cmd.run"}, {"--no-parse=search_function", "search_function=[cmd.run]"},
