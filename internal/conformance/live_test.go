@@ -154,10 +154,7 @@ func (l *liveTest) jobs(ctx context.Context) {
 	if !saltlab.AtLeast(l.day.Lab.Version, "3008") { // options are 3008's: they are compared there
 		questions = slices.DeleteFunc(questions, func(args []string) bool { return len(args) > 2 })
 	}
-	questions = append(questions, scenario.PresenceQuestions()...)
-	if saltlab.AtLeast(l.day.Lab.Version, "3006") {
-		questions = append(append(questions, l.day.ArgumentQuestions()...), scenario.HelpQuestions()...)
-	}
+	questions = append(questions, l.tables()...)
 	type answer struct{ stdout, stderr []byte }
 	got := make([]answer, len(questions))
 	for i, args := range questions {
@@ -166,6 +163,16 @@ func (l *liveTest) jobs(ctx context.Context) {
 	for i, want := range l.askAll(ctx, questions) {
 		l.judge(l.T, questions[i], got[i].stdout, got[i].stderr, want.Stdout)
 	}
+}
+
+// tables are the questions with arguments of all kinds. Python 2 has other words for what is
+// wrong with them, and Salt 2019 other parameters: it is asked without.
+func (l *liveTest) tables() [][]string {
+	presence := scenario.PresenceQuestions()
+	if !saltlab.AtLeast(l.day.Lab.Version, "3006") {
+		return slices.DeleteFunc(presence, func(args []string) bool { return len(args) > 1 })
+	}
+	return slices.Concat(presence, l.day.ArgumentQuestions(), scenario.HelpQuestions())
 }
 
 // askAll are the answers of a real salt-run.
