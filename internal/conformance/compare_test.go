@@ -1,6 +1,10 @@
 package conformance
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 func TestSameData(t *testing.T) {
 	const first, second = "a:\n----------\n  ID: x\n\nSummary for a\n------------\nTotal: 1\n", "b:\n----------\n  ID: y\n\nSummary for b\n------------\nTotal: 1\n"
@@ -21,6 +25,28 @@ func TestSameData(t *testing.T) {
 		{"nothing", nil, "", first, false},
 	} {
 		if got := sameData(test.args, []byte(test.got), []byte(test.want)); got != test.same {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+func TestSameButOwn(t *testing.T) {
+	const progress = "event:\n    _stamp:\n        2026-11-24T03:03:49.%s+00:00\n"
+	for _, test := range []struct {
+		name      string
+		args      string
+		got, want string
+		same      bool
+	}{
+		{"time of progress", "jobs.list_jobs display_progress=True", fmt.Sprintf(progress, "099559"), fmt.Sprintf(progress, "505224"), true},
+		{"that is not asked for", "jobs.list_jobs", fmt.Sprintf(progress, "099559"), fmt.Sprintf(progress, "505224"), false},
+		{"usage", "jobs.list_job", "\nPassed invalid arguments: x\n\nUsage:\na", "\nPassed invalid arguments: x\n\nUsage:\nb", true},
+		{"another reason", "jobs.list_job", "\nPassed invalid arguments: y\n\nUsage:\na", "\nPassed invalid arguments: x\n\nUsage:\na", false},
+		{"help", "-d jobs", "jobs.active:\n  a\njobs.watch:\n  b\n", "jobs.active:\n\n  c\n", true},
+		{"help without a function", "-d jobs", "jobs.active:\n  a\n", "jobs.active:\njobs.master:\n", false},
+		{"not help", "jobs.list_job 1", "a:\n  b\n", "a:\n  c\n", false},
+	} {
+		if got := sameButOwn(strings.Fields(test.args), []byte(test.got), []byte(test.want)); got != test.same {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}

@@ -177,7 +177,7 @@ func (n *tally) report(t *testing.T) {
 // by its blocks, one a minion.
 func sameData(args []string, got, want []byte) bool {
 	for _, arg := range args {
-		if arg != "--out=json" && arg != "outputter=json" {
+		if arg != "--out=json" && arg != "outputter=json" && arg != "json" {
 			continue
 		}
 		g, gerr := canonical(got)
