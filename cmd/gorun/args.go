@@ -112,7 +112,8 @@ func argument(arg string) value.Value {
 // bits: a number to Salt.
 func isLongInteger(v, arg string) bool {
 	digits := strings.TrimLeft(v, "-")
-	return len(digits) > 18 && strings.Trim(digits, "0123456789") == "" && strings.Contains("+-0123456789", arg[:1])
+	return len(digits) > 18 && strings.Trim(digits, "0123456789") == "" &&
+		strings.IndexAny(arg, "+-0123456789") == 0
 }
 
 // isSpace is what Python's str.strip takes off.
