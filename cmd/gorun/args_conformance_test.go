@@ -72,8 +72,8 @@ func TestArgsConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Printf("arguments, seed %d: %d compared, %d equal\n", *seed, *count, equal)
-	// Rare: a bare ! in YAML, and a comment behind an integer past 64 bits.
-	if equal < *count*998/1000 {
+	// Rare: a bare ! inside a map.
+	if equal < *count*9995/10000 {
 		t.Errorf("%d differ", *count-equal)
 	}
 }

@@ -188,7 +188,8 @@ func sameData(args []string, got, want []byte) bool {
 }
 
 var (
-	progressTime = regexp.MustCompile(`(?m)^( +)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$`)
+	// 3008 writes the zone behind it.
+	progressTime = regexp.MustCompile(`(?m)^( +)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:\+00:00)?$`)
 	misfit       = regexp.MustCompile(`(?s)^(\nPassed invalid arguments: .+?\n\nUsage:\n).*`)
 	helpName     = regexp.MustCompile(`(?m)^\S.*$`)
 )
