@@ -302,11 +302,16 @@ func (r *Reader) functions(ctx context.Context, f func(name string) bool) (names
 
 // Returns calls f with each return to a job, by minion. The return is valid until f returns.
 func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error) error {
+	return r.returns(ctx, "jid = ? ORDER BY minion", f, jid)
+}
+
+// returns calls f with each return that the condition is true of.
+func (r *Reader) returns(ctx context.Context, condition string, f func(*Return) error, args ...any) error {
 	var (
 		ret           Return
 		blob, scratch []byte
 	)
-	return r.each(ctx, "SELECT minion, stamp, form, event FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
+	return r.each(ctx, "SELECT minion, stamp, form, event FROM returns WHERE "+condition, func(stmt *sqlite.Stmt) error {
 		blob = columnInto(stmt, 3, blob)
 		event, err := unpack(blob, &scratch)
 		if err != nil {
@@ -317,7 +322,7 @@ func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error)
 			Trimmed: stmt.ColumnInt64(2) == formCut, Kept: stmt.ColumnInt64(2) == formKept,
 		}
 		return f(&ret)
-	}, jid)
+	}, args...)
 }
 
 // Returned lists the minions that have returned to a job, sorted, and reads nothing of what

@@ -34,7 +34,7 @@ func (p *program) execute(ctx context.Context, args []string) error {
 }
 
 const usageText = `gorun [options] <runner>.<function> [arguments]
-gorun [options] subscribe|cache|events|watch
+gorun [options] subscribe|cache|events|watch|live
 gorun [options] check minions|jobs|returns|subscriber`
 
 const description = `A dotted word is a function of a runner, as salt-run has it; a bare word is
@@ -59,7 +59,10 @@ func (p *program) app() *cli.App {
 		Flags:           named(flags),
 		Before:          applySaltfile,
 		Action:          p.runFunction,
-		Commands:        []*cli.Command{p.subscribeCommand(), p.cacheCommand(), p.checkCommand(), p.doctorCommand(), p.completeCommand(), p.eventsCommand(), p.watchCommand()},
+		Commands: []*cli.Command{
+			p.subscribeCommand(), p.cacheCommand(), p.checkCommand(), p.doctorCommand(), p.completeCommand(), p.eventsCommand(),
+			p.watchCommand(), p.liveCommand(),
+		},
 		// Errors are reported in one place, and nothing but run ends the process.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {

@@ -210,29 +210,12 @@ func (q *question) outputter(answer *runners.Answer) string {
 // open opens the job cache that the question is about; the caller closes it once the answer
 // is printed. Without one, what asks for it is told why: not every function does.
 func (q *question) open(ctx context.Context) (env *runners.Env, cache io.Closer, err error) {
-	env = &runners.Env{
-		Now:              time.Now(),
-		Progress:         q.progress,
-		Accepted:         q.conf.AcceptedKeys,
-		Presence:         q.conf,
-		Running:          q.conf.Running,
-		GatherJobTimeout: q.conf.GatherJobTimeout,
-		LoopInterval:     q.conf.LoopInterval,
-		EndTimes:         q.conf.JobCacheStoreEndtime,
-		UTCJID:           q.conf.UTCJID,
-		Source:           q.conf.Gorun.Source,
-		ExtJobCache:      q.conf.ExtJobCache,
-		MasterJobCache:   q.conf.MasterJobCache,
-	}
 	asking := &runningMaster{q: q, transport: q.conf.Gorun.Transport}
+	env, kept := q.env()
 	env.Master = asking
-	kept, keptErr := q.saltCache()
-	if keptErr == nil {
-		env.Kept = kept
-	}
 	reader, err := jobcache.OpenReader(storePath(q.conf))
 	switch {
-	case errors.Is(err, jobcache.ErrNoStore) && keptErr == nil: // no subscriber has ever run
+	case errors.Is(err, jobcache.ErrNoStore) && kept != nil: // no subscriber has ever run
 		env.Cache = kept
 		return env, noCache{}, nil
 	case err != nil:
@@ -269,7 +252,33 @@ func knownTransport(status jobcache.Status) string {
 	return event.TransportStream
 }
 
-// progress prints a progress event of gorun's own.
+// env is what functions know besides a job cache. Salt's own, which may stand in for that, is
+// nil where it cannot be read.
+func (q *question) env() (*runners.Env, *jobcache.SaltCache) {
+	env := &runners.Env{
+		Now:              time.Now(),
+		Progress:         q.progress,
+		Accepted:         q.conf.AcceptedKeys,
+		Presence:         q.conf,
+		Running:          q.conf.Running,
+		GatherJobTimeout: q.conf.GatherJobTimeout,
+		LoopInterval:     q.conf.LoopInterval,
+		EndTimes:         q.conf.JobCacheStoreEndtime,
+		UTCJID:           q.conf.UTCJID,
+		Source:           q.conf.Gorun.Source,
+		ExtJobCache:      q.conf.ExtJobCache,
+		MasterJobCache:   q.conf.MasterJobCache,
+	}
+	kept, err := q.saltCache()
+	if err != nil {
+		return env, nil
+	}
+	env.Kept = kept
+	return env, kept
+}
+
+// progress prints a progress event as salt.client.mixins.print_async_event does. It is not
+// the answer: what cannot be written here shows when that is.
 func (q *question) progress(message string) {
 	stamp := time.Now().UTC().Format("2006-01-02T15:04:05.000000-07:00")
 	q.fired("progress", value.NewMap("message", message, "_stamp", stamp))
