@@ -13,7 +13,7 @@ NFPM := $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
 # 0.1.0 of the tag v0.1.0; between tags, and without any, a version that sorts before the next.
 VERSION ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-\([0-9]*\)-g/+\1.g/' | grep . || echo 0.1.0~dev)
 
-.PHONY: build run test race lint fuzz bench conformance record packages torture soak
+.PHONY: build run test race lint fuzz screens bench conformance record packages torture soak
 
 build: ## a static binary in bin/
 	$(GO) build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/gorun
@@ -41,6 +41,9 @@ fuzz: ## each fuzz target for FUZZTIME
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
 		done; \
 	done
+
+screens: ## the screens of gorun live, in the tests and in the README, made anew in tmux
+	GORUN_UPDATE_SCRIPTS=1 $(GO) test -count=1 -run Screens ./cmd/gorun
 
 bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md
 	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md $(BENCH)

@@ -17,7 +17,7 @@ import (
 )
 
 // The terminal view, specified by the screens that a real terminal of 80 columns and 24 lines
-// shows. GORUN_UPDATE_SCRIPTS=1 makes them anew.
+// shows. make screens makes them anew, those in the README as well.
 func TestScreens(t *testing.T) {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("NOT DONE: gorun live on a terminal: tmux is missing")
@@ -43,7 +43,7 @@ func TestScreens(t *testing.T) {
 			return makeMaster(env.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"live": liveBus, "bus": playBus, "recording": liveRecording, "terminal": startTerminal, "press": press, "screen": screen, "resize": resize,
+			"live": liveBus, "bus": playBus, "recording": liveRecording, "terminal": startTerminal, "press": press, "screen": screen, "readme": readme, "resize": resize,
 		},
 		UpdateScripts: os.Getenv("GORUN_UPDATE_SCRIPTS") != "",
 	})
@@ -161,6 +161,34 @@ func screen(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(shown), 0o600))
+}
+
+// readme compares what the terminal shows with the README's screen of that name.
+func readme(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: readme name")
+	}
+	path := filepath.Join(projectRoot, "README.md")
+	text, err := os.ReadFile(path)
+	ts.Check(err)
+	begin, end := "<!-- screen "+args[0]+", of make screens -->\n```text\n", "```\n"
+	before, rest, ok := strings.Cut(string(text), begin)
+	was, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		ts.Fatalf("README.md has no screen %s", args[0])
+	}
+	var lines []string
+	for line := range strings.Lines(tmux(ts, "capture-pane", "-p")) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	shown := strings.Join(lines, "\n") + "\n"
+	switch {
+	case blot(shown) == blot(was):
+	case os.Getenv("GORUN_UPDATE_SCRIPTS") != "":
+		ts.Check(os.WriteFile(path, []byte(before+begin+shown+end+after), 0o644))
+	default:
+		ts.Fatalf("the README's screen %s is not fresh: make screens", args[0])
+	}
 }
 
 var (

@@ -114,6 +114,9 @@ func (m *model) View() tea.View {
 		lines = append(lines, "")
 	}
 	lines = append(lines[:max(0, min(len(lines), m.height-below))], m.keys())
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, m.width, "") // a terminal may be narrower than any of it
+	}
 	view := tea.NewView(strings.Join(lines, "\n"))
 	view.AltScreen = true
 	return view
@@ -204,7 +207,7 @@ func (m *model) listLines() []string {
 	}
 	lines := []string{styleDim.Styled(fit(" "+line(titles, l.columns, widths), m.width, false))}
 	for i, r := range l.window(m.body()) {
-		text := ansi.Truncate(line(r.cells, l.columns, widths), m.width-1, "")
+		text := line(r.cells, l.columns, widths)
 		switch {
 		case l.top+i == l.cursor:
 			text = styleHere.Styled(">" + text)
