@@ -202,6 +202,20 @@ func TestJobs(t *testing.T) {
 	if err != nil || strings.Join(got, " ") != "a b" {
 		t.Errorf("returns of %v, %v", got, err)
 	}
+	got = nil
+	err = r.Returned(t.Context(), jid, func(minion string, stamp int64) error {
+		got = append(got, fmt.Sprint(minion, stamp))
+		return nil
+	})
+	if err != nil || strings.Join(got, " ") != "a6 b7" {
+		t.Errorf("returned: %v, %v", got, err)
+	}
+	if ret, err := r.Return(t.Context(), jid, "b"); err != nil || ret == nil || ret.Minion != "b" || string(ret.Event) != string(event) {
+		t.Errorf("the return of b: %+v, %v", ret, err)
+	}
+	if ret, err := r.Return(t.Context(), jid, "c"); err != nil || ret != nil {
+		t.Errorf("c has not returned: %+v, %v", ret, err)
+	}
 	listed := 0
 	err = r.Jobs(t.Context(), jobcache.Selection{}, func(job *jobcache.Job) error {
 		listed++

@@ -57,6 +57,10 @@ func (l *looker) ask(question func(Store, *runners.Env) error) (err error) {
 	return question(store, &env)
 }
 
+// again is after how long a store that has not changed is read again: some of what it tells,
+// such as that a minion did not answer in time, comes by the passing of time alone.
+const again = 30 * time.Second
+
 // look returns what the store tells now. Where nothing has changed since the last look, only
 // the time is new.
 func (l *looker) look() (next *snapshot, changed bool, err error) {
@@ -65,7 +69,8 @@ func (l *looker) look() (next *snapshot, changed bool, err error) {
 		if err != nil {
 			return err
 		}
-		if last := l.last; last != nil && last.known.Events == known.Events && last.known.Heartbeat.Equal(known.Heartbeat) {
+		if last := l.last; last != nil && last.known.Events == known.Events &&
+			last.known.Heartbeat.Equal(known.Heartbeat) && env.Now.Sub(last.read) < again {
 			same := *last
 			same.at, same.known = env.Now, known
 			next = &same
@@ -73,7 +78,7 @@ func (l *looker) look() (next *snapshot, changed bool, err error) {
 		}
 		changed = true
 		env.OldMaster, env.Python2 = known.Era == jobcache.UpTo2015, known.Era != jobcache.Since3000
-		next = &snapshot{at: env.Now, known: known}
+		next = &snapshot{at: env.Now, read: env.Now, known: known}
 		if err := l.minions(store, env, next); err != nil {
 			return err
 		}
@@ -142,8 +147,8 @@ func (l *looker) jobs(store Store, env *runners.Env, next *snapshot) error {
 	working := &open{Store: store}
 	for _, v := range list {
 		j := jobLine(v)
-		old, again := l.judged[j.jid]
-		if again && (old.complete() || old.running == 0 && env.Now.Sub(old.began) > settled && env.Now.Sub(old.looked) < seldom) {
+		old, seen := l.judged[j.jid]
+		if seen && (old.complete() || old.running == 0 && env.Now.Sub(old.began) > settled && env.Now.Sub(old.looked) < seldom) {
 			judged[j.jid] = old
 			continue
 		}

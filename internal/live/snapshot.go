@@ -19,11 +19,11 @@ const (
 
 // A snapshot is what the store told at one moment.
 type snapshot struct {
-	at      time.Time
-	known   jobcache.Status
-	minions []minion // accepted ones, those that are down first
-	jobs    []job    // newest first, at most newestJobs
-	returns []ret    // newest first, at most newestReturns
+	at, read time.Time // when it was known to be so, and when all of it was read
+	known    jobcache.Status
+	minions  []minion // accepted ones, those that are down first
+	jobs     []job    // newest first, at most newestJobs
+	returns  []ret    // newest first, at most newestReturns
 	// problem is what could not be learned, in a few words.
 	problem string
 }
