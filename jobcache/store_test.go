@@ -203,7 +203,7 @@ func TestJobs(t *testing.T) {
 		t.Errorf("returns of %v, %v", got, err)
 	}
 	got = nil
-	err = r.Returned(t.Context(), jid, func(minion string, stamp int64) error {
+	err = r.ReturnStamps(t.Context(), jid, func(minion string, stamp int64) error {
 		got = append(got, fmt.Sprint(minion, stamp))
 		return nil
 	})

@@ -194,16 +194,16 @@ func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
 	if err != nil {
 		return nil, err
 	}
+	rounds, err := e.inquiries(ctx, jid)
+	if err != nil {
+		return nil, err
+	}
 	running := value.List{}
 	for _, id := range slices.Sorted(slices.Values(job.Minions)) {
 		if _, ok := slices.BinarySearch(returned, id); ok {
 			continue
 		}
-		pid, working, err := e.working(ctx, jid, id)
-		if err != nil {
-			return nil, err
-		}
-		if working {
+		if pid, working := e.working(rounds, id); working {
 			running = append(running, value.NewMap(id, pid))
 		}
 	}
@@ -223,32 +223,52 @@ func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
 	return instance, nil
 }
 
-// working tells whether a minion that has not returned is still at a job, and with which
-// pid: by the newest find_job about it that the minion was asked, else unless it is down.
-func (e *evidence) working(ctx context.Context, jid, id string) (pid value.Value, working bool, err error) {
-	for _, question := range slices.Backward(e.asked[jid]) {
+// inquiry is a find_job that asked about a job.
+type inquiry struct {
+	asked   map[string]bool
+	answers map[string]value.Value
+	over    bool // who has not answered will not
+}
+
+// inquiries reads the find_jobs about a job, oldest first.
+func (e *evidence) inquiries(ctx context.Context, jid string) ([]inquiry, error) {
+	rounds := make([]inquiry, 0, len(e.asked[jid]))
+	for _, question := range e.asked[jid] {
 		job, err := e.env.Cache.Job(ctx, question)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if !slices.Contains(job.Minions, id) {
+		r := inquiry{asked: make(map[string]bool, len(job.Minions))}
+		for _, id := range job.Minions {
+			r.asked[id] = true
+		}
+		if r.answers, err = returnsOf(ctx, e.env, question, findJobAnswer); err != nil {
+			return nil, err
+		}
+		r.over = e.env.Now.UnixMicro() >= job.Stamp+e.env.GatherJobTimeout.Microseconds()
+		rounds = append(rounds, r)
+	}
+	return rounds, nil
+}
+
+// working tells whether a minion that has not returned is still at a job, and with which
+// pid: by the newest find_job about it that the minion was asked, else unless it is down.
+func (e *evidence) working(rounds []inquiry, id string) (pid value.Value, working bool) {
+	for _, r := range slices.Backward(rounds) {
+		if !r.asked[id] {
 			continue
 		}
-		answers, err := returnsOf(ctx, e.env, question, findJobAnswer)
-		if err != nil {
-			return nil, false, err
-		}
-		if answer, ok := answers.Get(id); ok {
+		if answer, ok := r.answers[id]; ok {
 			m, _ := answer.(*value.Map)
 			pid, _ := m.Get("pid")
-			return pid, m.Len() > 0, nil
+			return pid, m.Len() > 0
 		}
-		if silent := job.Stamp + e.env.GatherJobTimeout.Microseconds(); e.env.Now.UnixMicro() >= silent {
-			return nil, false, nil
+		if r.over {
+			return nil, false
 		}
 	}
 	v := e.minions[id].Judge(e.env.Now, e.known.PresenceAt, e.env.GatherJobTimeout)
-	return nil, v.State != jobcache.Down, nil
+	return nil, v.State != jobcache.Down
 }
 
 // findJobAnswer is what a minion returned to a find_job: a map of the job, empty where it
@@ -268,11 +288,13 @@ func findJobAnswer(r *jobcache.Return) value.Value {
 }
 
 // returnsOf maps the minions that returned to a job to what pick makes of their returns.
-func returnsOf(ctx context.Context, env *Env, jid string, pick func(*jobcache.Return) value.Value) (*value.Map, error) {
-	m := value.NewMap()
+func returnsOf(
+	ctx context.Context, env *Env, jid string, pick func(*jobcache.Return) value.Value,
+) (map[string]value.Value, error) {
+	all := make(map[string]value.Value)
 	err := env.Cache.Returns(ctx, jid, func(r *jobcache.Return) error {
-		m.Entries = append(m.Entries, value.Entry{Key: r.Minion, Val: pick(r)})
+		all[r.Minion] = pick(r)
 		return nil
 	})
-	return m, err
+	return all, err
 }

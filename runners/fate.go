@@ -48,7 +48,7 @@ func fates(ctx context.Context, env *Env, jid string) (map[string]fate, error) {
 			if f.first == 0 {
 				f.first = job.Stamp
 			}
-			answer, answered := answers.Get(id)
+			answer, answered := answers[id]
 			m, _ := answer.(*value.Map)
 			of[id] = fate{f.first, job.Stamp, question, answered, m.Len() > 0}
 		}

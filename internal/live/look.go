@@ -22,9 +22,11 @@ type looker struct {
 
 	mu     sync.Mutex // one look at a time
 	last   *snapshot
-	judged map[string]job // by jid, those of the last look
-	fresh  []ret          // returns that this look has met
-	page   jobPage        // the job that was opened last
+	judged map[string]job  // by jid, those of the last look
+	fresh  []ret           // returns that this look has met
+	seen   jobcache.Status // at the last reading
+	took   time.Duration   // by it
+	page   jobPage         // the job that was opened last
 }
 
 func newLooker(ctx context.Context, cfg Config) *looker {
@@ -34,7 +36,7 @@ func newLooker(ctx context.Context, cfg Config) *looker {
 // settled is how long after its beginning an unfinished job, which nobody is at, is looked at
 // only now and then: once in seldom.
 const (
-	settled = 10 * time.Minute
+	settled = 2 * time.Minute
 	seldom  = time.Minute
 )
 
@@ -69,8 +71,7 @@ func (l *looker) look() (next *snapshot, changed bool, err error) {
 		if err != nil {
 			return err
 		}
-		if last := l.last; last != nil && last.known.Events == known.Events &&
-			last.known.Heartbeat.Equal(known.Heartbeat) && env.Now.Sub(last.read) < again {
+		if last := l.last; last != nil && l.enough(last.read, known, env.Now) {
 			same := *last
 			same.at, same.known = env.Now, known
 			next = &same
@@ -85,12 +86,27 @@ func (l *looker) look() (next *snapshot, changed bool, err error) {
 		if err := l.jobs(store, env, next); err != nil {
 			return err
 		}
-		return l.returns(store, next)
+		if err := l.returns(store, next); err != nil {
+			return err
+		}
+		l.seen, l.took = known, time.Since(env.Now)
+		return nil
 	})
 	if err == nil {
 		l.last = next
 	}
 	return next, changed, err
+}
+
+// share is which part of the time may be spent with reading: one of so many.
+const share = 10
+
+// enough tells whether what was read then is still to be shown: nothing has changed since, or
+// to read it takes so long that the machine would do little else.
+func (l *looker) enough(read time.Time, known jobcache.Status, now time.Time) bool {
+	age := now.Sub(read)
+	same := l.seen.Events == known.Events && l.seen.Heartbeat.Equal(known.Heartbeat)
+	return same && age < again || age < share*l.took
 }
 
 // minions judges the accepted minions, or where their keys cannot be listed, those that the

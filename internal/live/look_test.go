@@ -92,6 +92,7 @@ func (l *lab) put(f func(*jobcache.Tx) error) {
 
 func (l *lab) look() *snapshot {
 	l.t.Helper()
+	l.l.took = 0
 	s, _, err := l.l.look()
 	if err != nil {
 		l.t.Fatal(err)
@@ -286,5 +287,42 @@ func TestNoStore(t *testing.T) {
 	}
 	if _, _, err := newLooker(t.Context(), cfg).look(); !errors.Is(err, jobcache.ErrNoStore) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Where reading takes long, it is done less often.
+func TestPace(t *testing.T) {
+	now := noon
+	read := now.Add(-5 * time.Second)
+	for _, c := range []struct {
+		took   time.Duration
+		events int64
+		enough bool
+	}{{0, 1, true}, {0, 2, false}, {400 * time.Millisecond, 2, false}, {600 * time.Millisecond, 2, true}} {
+		l := &looker{took: c.took, seen: jobcache.Status{Events: 1}}
+		if got := l.enough(read, jobcache.Status{Events: c.events}, now); got != c.enough {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	if new(looker).enough(now.Add(-again), jobcache.Status{}, now) {
+		t.Error("what comes by the passing of time alone is never read")
+	}
+}
+
+// A change that came while it was too early to read is read later.
+func TestLateChange(t *testing.T) {
+	lab := newLab(t)
+	lab.put(func(*jobcache.Tx) error { return nil })
+	lab.look()
+	lab.put(func(tx *jobcache.Tx) error {
+		tx.Alive("m1", time.Now().UnixMicro(), "a tag")
+		return nil
+	})
+	lab.l.took = time.Hour
+	if _, changed, err := lab.l.look(); changed || err != nil {
+		t.Fatalf("read too early: %v", err)
+	}
+	if up, _, _ := lab.look().counts(); up != 1 {
+		t.Error("the change is lost")
 	}
 }

@@ -36,7 +36,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func example() *fixed {
 	return &fixed{
 		snap: &snapshot{
-			at:    noon,
+			at: noon, read: noon,
 			known: jobcache.Status{Listening: true, Heartbeat: noon.Add(-2 * time.Second), Events: 7},
 			minions: []minion{
 				minionOf("web-1", jobcache.Down, noon.Add(-time.Minute)), minionOf("web-2", jobcache.Unknown, time.Time{}),
@@ -139,6 +139,10 @@ func TestOrigin(t *testing.T) {
 		{"waiting", func(f *fixed, _ *model) { f.snap.known.Waiting = 5 }, "NOT WHOLE: 5 events wait"},
 		{"error", func(f *fixed, _ *model) { f.err = errors.New("a\x1bb") }, `STALE, of 0s ago: a\x1bb`},
 		{"error at once", func(f *fixed, m *model) { f.err, m.snap = errors.New("no store"), nil }, "NOTHING KNOWN: no store"},
+		{"holes", func(f *fixed, _ *model) {
+			f.snap.known.Holes = []jobcache.Hole{{}, {Start: noon, Until: noon, Reason: jobcache.Disconnected}}
+		}, "NOT WHOLE: events are missing "},
+		{"much to read", func(f *fixed, _ *model) { f.snap.read = noon.Add(-20 * time.Second) }, "heard 2s ago, this is of 20s ago"},
 		{"keys", func(f *fixed, _ *model) { f.snap.problem = "the accepted keys" }, "the accepted keys"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -164,10 +164,20 @@ func (m *model) state() (text string, good bool) {
 			known.Heartbeat.Local().Format("01-02 15:04:05"), age(m.now, known.Heartbeat)), false
 	case known.Waiting > 0:
 		return fmt.Sprintf("NOT WHOLE: %d events wait for the subscriber to take them in", known.Waiting), false
+	case len(known.Holes) > 0:
+		text = fmt.Sprintf("NOT WHOLE: events are missing %s", known.Holes[len(known.Holes)-1])
+		if more := len(known.Holes) - 1; more > 0 {
+			text += fmt.Sprintf(", and %d times before", more)
+		}
+		return visible(text), false
 	case m.snap.problem != "":
 		return m.snap.problem, false
 	}
-	return "the subscriber listens to the bus, heard " + age(m.now, known.Heartbeat) + " ago", true
+	text = "the subscriber listens to the bus, heard " + age(m.now, known.Heartbeat) + " ago"
+	if m.now.Sub(m.snap.read) > tooOld { // there is much to read
+		text += ", this is of " + age(m.now, m.snap.read) + " ago"
+	}
+	return text, true
 }
 
 // heading is the tabs, or what is open.
@@ -200,7 +210,7 @@ func (m *model) heading() string {
 // listLines are the columns and the rows that are seen.
 func (m *model) listLines() []string {
 	l := m.list()
-	widths := share(l.columns, m.width-1)
+	widths := divide(l.columns, m.width-1)
 	titles := make([]string, len(l.columns))
 	for i, c := range l.columns {
 		titles[i] = c.title
@@ -240,8 +250,8 @@ func (m *model) nothing(l *list) string {
 // narrowest is the least width of a column; what is too much for the screen is cut off.
 const narrowest = 8
 
-// share gives the columns without a width what the others leave.
-func share(cols []column, width int) []int {
+// divide gives the columns without a width what the others leave.
+func divide(cols []column, width int) []int {
 	widths := make([]int, len(cols))
 	open := 0
 	left := width - (len(cols) - 1)
