@@ -26,9 +26,9 @@ type counts struct{ open, returned, returns int }
 
 func (c counted) Close() error { c.n.open--; return c.Reader.Close() }
 
-func (c counted) Returned(ctx context.Context, jid string, f func(string, int64) error) error {
+func (c counted) ReturnStamps(ctx context.Context, jid string, f func(string, int64) error) error {
 	c.n.returned++
-	return c.Reader.Returned(ctx, jid, f)
+	return c.Reader.ReturnStamps(ctx, jid, f)
 }
 
 func (c counted) Returns(ctx context.Context, jid string, f func(*jobcache.Return) error) error {
