@@ -174,7 +174,7 @@ func (w *where) speak(transport string) error {
 
 // bus finds the bus.
 func (w *where) bus(conf *master.Config) (event.Config, error) {
-	bus := event.Config{Transport: w.transport}
+	bus := event.Config{Transport: w.transport, MaxMessage: int(conf.Gorun.MaxEventSize)}
 	switch w.node {
 	case nodeMaster:
 		socket := conf.EventSocket()

@@ -210,3 +210,17 @@ func TestMinionSocket(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the expression, it can be asked, and * takes every tag beside it.
+func FuzzPattern(f *testing.F) {
+	for _, seed := range []string{"*", "salt/job/[0-9]*/ret/*", "(?i)a", "a|b", "[", "(", `\d+`, "\xff"} {
+		f.Add(seed, "salt/job/20261122073829407758/ret/m1")
+	}
+	f.Fuzz(func(t *testing.T, expr, tag string) {
+		matches, _ := listen.Pattern(expr)
+		matches(tag)
+		if all, _ := listen.Pattern("*" + expr); matches(tag) && strings.Trim(expr, "abcdefghijklmnopqrstuvwxyz/*?") == "" && !all(tag) {
+			t.Fatalf("%q takes %q, with * before it not", expr, tag)
+		}
+	})
+}
