@@ -11,11 +11,11 @@ type Queue struct {
 	ready chan struct{} // holds one token while something may be waiting
 
 	mu   sync.Mutex
-	bufs [2]Waiting // bufs[0] is being filled, bufs[1] was taken
+	bufs [2]batch // bufs[0] is being filled, bufs[1] was taken
 }
 
-// Waiting is messages in pieces of memory that hold many of them: to grow copies nothing.
-type Waiting struct {
+// batch is messages in pieces of memory that hold many of them: to grow copies nothing.
+type batch struct {
 	messages [][]byte
 	piece    []byte // the last one, with room for more
 	size     int    // bytes of the messages, with a slot for each
@@ -51,16 +51,16 @@ func (q *Queue) Put(msg []byte) bool {
 // Ready holds a token while something may be waiting.
 func (q *Queue) Ready() <-chan struct{} { return q.ready }
 
-// Take returns all that waits. It is valid until the next Take.
-func (q *Queue) Take() *Waiting {
+// Take returns all messages that wait. It is valid until the next Take.
+func (q *Queue) Take() [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.bufs[0], q.bufs[1] = q.bufs[1], q.bufs[0]
 	q.bufs[0].reset()
-	return &q.bufs[1]
+	return q.bufs[1].messages
 }
 
-func (b *Waiting) add(msg []byte) {
+func (b *batch) add(msg []byte) {
 	if cap(b.piece)-len(b.piece) < len(msg) {
 		b.piece = make([]byte, 0, max(pieceSize, len(msg)))
 	}
@@ -73,7 +73,7 @@ func (b *Waiting) add(msg []byte) {
 // keepMessages is how many slots for messages a batch may keep for the next one.
 const keepMessages = 10_000
 
-func (b *Waiting) reset() {
+func (b *batch) reset() {
 	if cap(b.messages) > keepMessages {
 		b.messages = nil
 	}
@@ -83,12 +83,3 @@ func (b *Waiting) reset() {
 	clear(b.messages) // lets their pieces go
 	b.messages, b.piece, b.size = b.messages[:0], b.piece[:0], 0
 }
-
-// Len is how many messages there are.
-func (b *Waiting) Len() int { return len(b.messages) }
-
-// Message is the i-th.
-func (b *Waiting) Message(i int) []byte { return b.messages[i] }
-
-// From is all messages from the i-th on.
-func (b *Waiting) From(i int) [][]byte { return b.messages[i:] }

@@ -81,9 +81,8 @@ func (l *listener) work(ctx context.Context) error {
 			last = true
 		case <-l.queue.Ready():
 		}
-		waiting := l.queue.Take()
-		for i := range waiting.Len() {
-			if done, err := l.each(waiting.Message(i)); done || err != nil {
+		for _, msg := range l.queue.Take() {
+			if done, err := l.each(msg); done || err != nil {
 				return err
 			}
 		}

@@ -457,22 +457,22 @@ func (s *subscriber) drain(ctx context.Context) error {
 	// Masters on Python 2 keep no load of a runner, and so do not list it.
 	s.apply.runners = s.cfg.RunnerReturns && eraOf(r.form) == jobcache.Since3000
 	for i, next, last := 0, 0, false; !last; i = next {
-		next = min(i+maxBatch, b.Len())
+		next = min(i+maxBatch, len(b))
 		late := false
 		if ctx.Err() != nil {
 			if s.ending.IsZero() {
 				s.ending = time.Now().Add(s.cfg.EndWithin)
 			}
-			late = i < b.Len() && !time.Now().Before(s.ending)
-			next = min(i+lastBatch, b.Len())
+			late = i < len(b) && !time.Now().Before(s.ending)
+			next = min(i+lastBatch, len(b))
 		}
 		if late {
-			next = b.Len()
+			next = len(b)
 			s.log.Info("kept for the next subscriber", "messages", next-i)
 		}
-		last = next == b.Len()
+		last = next == len(b)
 		err := s.write(ctx, func(tx *jobcache.Tx) error {
-			if err := s.putAll(tx, eraOf(r.form), b.From(i)[:next-i], late); err != nil || !last {
+			if err := s.putAll(tx, eraOf(r.form), b[i:][:next-i], late); err != nil || !last {
 				return err
 			}
 			return s.cover(tx, r)
