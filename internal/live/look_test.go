@@ -31,6 +31,11 @@ func (c counted) ReturnStamps(ctx context.Context, jid string, f func(string, in
 	return c.Reader.ReturnStamps(ctx, jid, f)
 }
 
+func (c counted) Returned(ctx context.Context, jid string) ([]string, error) {
+	c.n.returned++
+	return c.Reader.Returned(ctx, jid)
+}
+
 func (c counted) Returns(ctx context.Context, jid string, f func(*jobcache.Return) error) error {
 	c.n.returns++
 	return c.Reader.Returns(ctx, jid, f)
