@@ -172,3 +172,39 @@ func TestOnMaster(t *testing.T) {
 		t.Errorf("called %v with %v", m.called, m.kwargs)
 	}
 }
+
+// jobs.list_job, and jobs.lookup_jid where the missing are asked for, say what became of
+// those that have not returned, or not in time.
+func TestWhy(t *testing.T) {
+	const job, question = "20261122073829407758", "20261122073840000000"
+	c := new(cache)
+	c.announce(t, job, "test.sleep", value.List{int64(30)}, "busy", "good", "idle", "late", "silent")
+	c.announce(t, question, "saltutil.find_job", value.List{job}, "busy", "idle", "late", "silent")
+	c.answer(t, job, "good", true)
+	c.answer(t, job, "late", true)
+	c.answer(t, question, "busy", value.NewMap("pid", int64(7)))
+	c.answer(t, question, "idle", value.NewMap())
+	for i := range c.returns[job] {
+		c.returns[job][i].Stamp = now.UnixMicro()
+	}
+	c.status = jobcache.Status{Listening: true}
+	env := &runners.Env{Cache: c, Now: now, GatherJobTimeout: 10 * time.Second}
+	want := []string{
+		"still at it: busy", "not returned, and not at it when find_job asked: idle",
+		"not returned, and find_job not answered: silent", "returned late, after find_job had asked: late",
+	}
+	for _, test := range []struct {
+		fun    string
+		kwargs *value.Map
+		want   []string
+	}{
+		{"jobs.list_job", nil, want},
+		{"jobs.lookup_jid", value.NewMap("missing", true), want},
+		{"jobs.lookup_jid", nil, nil},
+	} {
+		a, err := ask(t, env, test.fun, []value.Value{job}, test.kwargs)
+		if err != nil || a.Stale || strings.Join(a.Notes, "\n") != strings.Join(test.want, "\n") {
+			t.Errorf("%s: %v, %v", test.fun, a, err)
+		}
+	}
+}
