@@ -42,7 +42,7 @@ func askLive(t *testing.T, binary, version string) {
 	defer cancel()
 	lab, err := saltlab.Start(ctx, saltlab.Options{Version: version, Config: []string{
 		"presence_events: True", "loop_interval: 2", "timeout: 10", "gather_job_timeout: 5"}})
-	if errors.Is(err, saltlab.ErrNoPython) && !saltlab.AtLeast(version, "3000") {
+	if saltlab.Lacking(err) && !saltlab.AtLeast(version, "3000") {
 		fmt.Printf("%s: NOT DONE: %v\n", t.Name(), err)
 		t.Skip(err)
 	}

@@ -4,7 +4,6 @@ package conformance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -33,7 +32,7 @@ func live(t *testing.T, binary, version string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	lab, err := saltlab.Start(ctx, saltlab.Options{Version: version, Config: scenario.Config(), Files: scenario.Files()})
-	if errors.Is(err, saltlab.ErrNoPython) && !saltlab.AtLeast(version, "3000") {
+	if saltlab.Lacking(err) && !saltlab.AtLeast(version, "3000") {
 		fmt.Printf("%s: NOT DONE: %v\n", t.Name(), err)
 		t.Skip(err)
 	}

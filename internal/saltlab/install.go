@@ -17,6 +17,14 @@ import (
 // ErrNoPython is returned when no Python that a Salt release runs on is found.
 var ErrNoPython = errors.New("no fitting Python")
 
+// ErrNotBuilt is returned when the packages of a Salt release cannot be had or compiled here.
+var ErrNotBuilt = errors.New("cannot be built here")
+
+// Lacking tells whether a Salt is not there because this machine has not what it needs.
+func Lacking(err error) bool {
+	return errors.Is(err, ErrNoPython) || errors.Is(err, ErrNotBuilt)
+}
+
 // A recipe says how one generation of Salt is brought into an environment of its
 // own: which Python runs it and which releases of its companions still fit.
 type recipe struct {
@@ -29,8 +37,8 @@ type recipe struct {
 
 // recipes stand in the order of the releases.
 var recipes = []recipe{
-	{since: "2014", python: "2.7", env: "GORUN_PYTHON2", pins: append([]string{
-		// M2Crypto is compiled: it wants swig and OpenSSL's headers.
+	// M2Crypto is compiled: it wants swig and OpenSSL's headers.
+	{since: "2014", python: "2.7", env: "GORUN_PYTHON2", first: []string{"swig<4.2"}, pins: append([]string{
 		"msgpack-python<0.6", "pycrypto", "M2Crypto==0.38.0", "typing"}, python2...)},
 	{since: "2016", python: "2.7", env: "GORUN_PYTHON2", pins: append([]string{
 		"msgpack<1", "pycryptodomex"}, python2...)},
@@ -131,8 +139,9 @@ func (r recipe) install(ctx context.Context, cache, venv, version string) error 
 			continue
 		}
 		args := append([]string{"-m", "pip", "install", "-q", "--disable-pip-version-check"}, packages...)
-		if err := run(ctx, nil, pip, args...); err != nil {
-			return err
+		path := "PATH=" + filepath.Join(venv, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")
+		if err := run(ctx, []string{path}, pip, args...); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotBuilt, err)
 		}
 	}
 	return run(ctx, nil, pip, filepath.Join(venv, "bin", "salt-run"), "--version")
