@@ -2,6 +2,7 @@ package output
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 var errFormat = errors.New("unusable format")
 
 // format is Python's str.format with these arguments, for the formats that
-// state_tabular and Salt itself have: {0}, {6[key]}, {}, with !s or !r and a width.
+// state_tabular and Salt itself have: {0}, {6[key]}, {}, with !s, !r or !a and a width.
 func format(layout string, args ...value.Value) (string, error) {
 	var b strings.Builder
 	auto := 0
@@ -89,12 +90,32 @@ func formatField(field string, args []value.Value) (string, error) {
 			v = str(v)
 		case 'r':
 			v = repr(v)
+		case 'a':
+			v = ascii(repr(v))
 		default:
 			return "", errFormat
 		}
 		spec = spec[2:]
 	}
 	return aligned(v, strings.TrimPrefix(spec, ":"))
+}
+
+// ascii escapes what is not ASCII as Python's ascii does.
+func ascii(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r < 0x80:
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
 }
 
 // subscript is v[key] as a format has it: a key of digits is a number.

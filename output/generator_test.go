@@ -242,7 +242,7 @@ func (g generator) keys() value.Value {
 
 // question makes a value with an outputter and options (Salt's own) for it.
 func (g generator) question() (out string, v value.Value, opts map[string]any) {
-	opts = map[string]any{"color": g.IntN(2) == 0}
+	opts = map[string]any{"color": pick[any](g, false, false, true, true, true, "RED", "LIGHT_GREEN", "ENDC", "nonsense")}
 	if g.IntN(4) == 0 {
 		opts["strip_colors"] = false
 	}
@@ -278,10 +278,28 @@ func (g generator) stateOptions(opts map[string]any) {
 			opts[name] = g.IntN(2) == 0
 		}
 	}
+	if g.IntN(8) == 0 {
+		opts["state_tabular"] = g.format()
+	}
 	if g.IntN(3) == 0 {
 		opts["state_output_exclude"] = pick(g, "True", "None,True", "False")
 		opts["state_output_terse"] = pick(g, "True", "None,False")
 	}
+}
+
+// format makes a state_tabular that Python can use.
+func (g generator) format() string {
+	var b strings.Builder
+	for range 1 + g.IntN(5) {
+		b.WriteString(pick(g, "", " ", "|", "{{", "}}", "- "))
+		if g.IntN(4) == 0 {
+			b.WriteString(pick(g, "{0}", "{5}", "{0!s:>12}", "{5!s}", "{6[result]}", "{6[changes]}", "{6[name]!a}"))
+			continue
+		}
+		b.WriteString("{" + pick(g, "1", "2", "3", "4", "6[result]!s", "6[duration]!s", "6[name]!s", "6[__run_num__]!r", "4!r", "1!a") +
+			pick(g, "", ":", ":>12", ":<9", ":^11", ":*^20", ":.3", ":10.4", ":é>8s") + "}")
+	}
+	return b.String()
 }
 
 func (g generator) tableOptions(opts map[string]any) {

@@ -80,6 +80,7 @@ func (p *program) outputOptions(c *cli.Context, conf *master.Config, log *slog.L
 	o := &output.Options{
 		Color:              p.color(c, conf),
 		StripColors:        conf.StripColors,
+		Table:              tableOptions(conf),
 		HasIndent:          hasIndent,
 		Indent:             conf.OutputIndent,
 		NestedIndent:       conf.NestedIndent,
@@ -120,6 +121,32 @@ func (p *program) outputOptions(c *cli.Context, conf *master.Config, log *slog.L
 		o.OneColor = name
 	}
 	return o, nil
+}
+
+// tableOptions are the settings out.table.*, above the defaults.
+func tableOptions(conf *master.Config) output.TableOptions {
+	o := output.DefaultOptions().Table
+	for name, to := range map[string]any{
+		"rows_key": &o.RowsKey, "labels_key": &o.LabelsKey, "title": &o.Title, "row_delimiter": &o.RowDelimiter,
+		"delim": &o.Delim, "justify": &o.Justify, "prefix": &o.Prefix, "suffix": &o.Suffix,
+		"nested_indent": &o.NestedIndent, "width": &o.Width, "has_header": &o.HasHeader, "separate_rows": &o.SeparateRows,
+	} {
+		v, _ := conf.Get("out.table." + name)
+		if v == nil {
+			continue
+		}
+		switch to := to.(type) {
+		case *string:
+			*to = fmt.Sprint(v)
+		case *int:
+			if n, ok := v.(int64); ok {
+				*to = int(n)
+			}
+		case *bool:
+			*to = value.Truth(v)
+		}
+	}
+	return o
 }
 
 // words makes a list of a setting that is text with commas or a list.

@@ -16,6 +16,9 @@ import (
 // printed for a name that means none, as there, and the status tells.
 func (p *program) printDocs(c *cli.Context) error {
 	name := c.Args().First()
+	if c.NArg() > 1 {
+		return fmt.Errorf("%w: help is for one function or runner at a time", errUsage)
+	}
 	wanted := func(f *runners.Func) bool {
 		return name == "" || f.Name == name || strings.HasPrefix(f.Name, strings.TrimSuffix(name, ".")+".")
 	}
