@@ -80,7 +80,7 @@ func TestKilled(t *testing.T) {
 	}
 	before := g.status(t).Events
 	g.subscribe(t)
-	until(t, "the whole flood is in the cache", func() bool { return g.status(t).Events >= before+3*jobs })
+	untilReached(t, "the whole flood is in the cache", func() int { return g.status(t).Events - before }, 3*jobs)
 	if n, returns := whole(t, store); n != jobs || returns != 2*jobs {
 		t.Errorf("%d jobs and %d returns", n, returns)
 	}

@@ -29,7 +29,7 @@ func TestLive(t *testing.T) {
 }
 
 func live(t *testing.T, binary, version string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Minute)
 	defer cancel()
 	lab, err := saltlab.Start(ctx, saltlab.Options{Version: version, Config: scenario.Config(), Files: scenario.Files()})
 	if saltlab.Lacking(err) && !saltlab.AtLeast(version, "3000") {
@@ -60,6 +60,7 @@ func live(t *testing.T, binary, version string) {
 		l.took("a part of the day")
 	}
 	l.manage(ctx)
+	l.targets(ctx)
 	l.took("manage")
 	l.jobs(ctx)
 	l.took("jobs")
@@ -127,13 +128,26 @@ func (l *liveTest) knows(jid string) {
 // learn it from.
 func (l *liveTest) manage(ctx context.Context) {
 	l.Helper()
-	for _, args := range scenario.ManageQuestions() {
-		want, err := l.day.Lab.SaltRun(ctx, args...)
-		if err != nil {
-			l.Fatal(err)
-		}
-		l.caughtUp(ctx)
-		l.compare(l.T, l.gorun, args, want.Stdout)
+	l.published(ctx, scenario.ManageQuestions())
+}
+
+// targets compares the same for some of the minions.
+func (l *liveTest) targets(ctx context.Context) {
+	if saltlab.AtLeast(l.day.Lab.Version, "3006") {
+		l.published(ctx, scenario.TargetQuestions())
+	}
+}
+
+// published asks salt-run first, and all at the same time, for it waits for minions.
+func (l *liveTest) published(ctx context.Context, questions [][]string) {
+	l.Helper()
+	answers, err := l.day.Lab.SaltRunAll(ctx, questions)
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.caughtUp(ctx)
+	for i, want := range answers {
+		l.compare(l.T, l.gorun, questions[i], want.Stdout)
 	}
 }
 
@@ -171,7 +185,7 @@ func (l *liveTest) tables() [][]string {
 	if !saltlab.AtLeast(l.day.Lab.Version, "3006") {
 		return slices.DeleteFunc(presence, func(args []string) bool { return len(args) > 1 })
 	}
-	return slices.Concat(presence, l.day.ArgumentQuestions(), scenario.HelpQuestions())
+	return slices.Concat(presence, l.day.ArgumentQuestions(), l.day.OutputQuestions(), scenario.HelpQuestions())
 }
 
 // askAll are the answers of a real salt-run.

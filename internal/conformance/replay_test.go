@@ -2,10 +2,8 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"gorun/event/eventtest"
@@ -47,14 +45,27 @@ func replay(t *testing.T, binary, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gorun{binary: binary, config: masterOf(t, rec.Master)}
-	server, err := eventtest.Serve(context.Background(), filepath.Join(g.config, "../run/master_event_pub.ipc"), bus, eventtest.Options{})
+	root, err := os.MkdirTemp("/tmp", "gorun-replay-") // short, as the paths of unix sockets must be
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(root); err != nil {
+			t.Error(err)
+		}
+	})
+	config, socket, err := rec.Master.Configure(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gorun{binary: binary, config: config}
+	server, err := eventtest.Serve(context.Background(), socket, bus, eventtest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
 	g.subscribe(t)
-	until(t, "the whole bus is in the cache", func() bool { return g.status(t).Events >= bus.Frames() })
+	untilReached(t, "the whole bus is in the cache", func() int { return g.status(t).Events }, bus.Frames())
 	if s := g.status(t); len(s.Skipped) > 0 {
 		t.Errorf("messages of a real master were skipped: %v", s.Skipped)
 	}
@@ -71,38 +82,4 @@ func replay(t *testing.T, binary, dir string) {
 	for _, reason := range n.stale() {
 		t.Errorf("nothing differs any more because %s", reason)
 	}
-}
-
-// masterOf makes what gorun reads of the recorded master, and returns its
-// configuration's folder. The path is short, as those of unix sockets must be.
-func masterOf(t *testing.T, m scenario.Master) (config string) {
-	t.Helper()
-	root, err := os.MkdirTemp("/tmp", "gorun-replay-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(root); err != nil {
-			t.Error(err)
-		}
-	})
-	config = filepath.Join(root, "etc")
-	keys := filepath.Join(config, "pki/master/minions")
-	for _, dir := range []string{keys, filepath.Join(root, "run"), filepath.Join(root, "cache")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, id := range m.Minions {
-		if err := os.WriteFile(filepath.Join(keys, id), []byte("a key\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// The jobs are as old as the recording: none is to leave for its age.
-	text := fmt.Sprintf("root_dir: %[1]s\npki_dir: %[1]s/etc/pki/master\ncachedir: %[1]s/cache\nsock_dir: %[1]s/run\n"+
-		"keep_jobs: 0\nkeep_jobs_seconds: 0\n", root) + strings.Join(append(m.Config, ""), "\n")
-	if err := os.WriteFile(filepath.Join(config, "master"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return config
 }

@@ -43,11 +43,20 @@ func (l *Lab) Ask(ctx context.Context, args ...string) (Answer, error) {
 // AskAll asks several questions, some of them at the same time, and returns the answers
 // in the order of the questions.
 func (l *Lab) AskAll(ctx context.Context, questions [][]string) ([]Answer, error) {
+	return together(ctx, questions, l.Ask)
+}
+
+// SaltRunAll runs salt-run several times as AskAll does.
+func (l *Lab) SaltRunAll(ctx context.Context, questions [][]string) ([]Answer, error) {
+	return together(ctx, questions, l.SaltRun)
+}
+
+func together(ctx context.Context, questions [][]string, ask func(context.Context, ...string) (Answer, error)) ([]Answer, error) {
 	answers := make([]Answer, len(questions))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, args := range questions {
 		group.Go(func() (err error) {
-			answers[i], err = l.Ask(ctx, args...)
+			answers[i], err = ask(ctx, args...)
 			return err
 		})
 	}

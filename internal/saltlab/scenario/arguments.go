@@ -82,6 +82,29 @@ func PresenceQuestions() [][]string {
 	return qs
 }
 
+// OutputQuestions asks for lists, maps, jobs and states by each outputter that Salt 3008
+// has, and by one that it has not.
+func (d *Day) OutputQuestions() [][]string {
+	var qs [][]string
+	for _, out := range outputters {
+		qs = append(qs, []string{"manage.present", "show_ip=True", "--out=" + out},
+			[]string{"jobs.list_jobs", "search_function=cmd.run", "--out=" + out},
+			[]string{"jobs.list_jobs", "search_function=cmd.run", "outputter=" + out},
+			[]string{"jobs.list_job", d.JIDs["nested"], "--out=" + out, "--force-color"},
+			[]string{"jobs.lookup_jid", d.JIDs["good"], "--out=" + out}, []string{"jobs.lookup_jid", d.JIDs["floats"], "--out=" + out})
+	}
+	for _, name := range []string{"good", "bad", "broken"} {
+		for _, how := range []string{"full", "terse", "mixed", "changes", "filter", "nonsense"} {
+			qs = append(qs, []string{"jobs.lookup_jid", d.JIDs[name], "--state-output=" + how}, []string{"jobs.lookup_jid", d.JIDs[name], "--state-output=" + how + "_id"})
+		}
+		qs = append(qs, []string{"jobs.lookup_jid", d.JIDs[name], "--state-verbose=False"}, []string{"jobs.lookup_jid", d.JIDs[name], "--force-color"})
+	}
+	return qs
+}
+
+// outputters are the names that --out may have there, and one that it may not.
+var outputters = []string{"nested", "highstate", "json", "yaml", "pprint", "raw", "txt", "text", "key", "table", "no_return", "grains", "nonsense"}
+
 // HelpQuestions returns what is answered with help, which is each program's own: the names
 // of the functions in it are to be the same.
 func HelpQuestions() [][]string {

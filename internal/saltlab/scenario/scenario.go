@@ -236,6 +236,15 @@ func ManageQuestions() [][]string {
 	return [][]string{{"manage.up"}, {"manage.down"}, {"manage.status"}}
 }
 
+// TargetQuestions ask the same of minions that answer at once.
+func TargetQuestions() [][]string {
+	return [][]string{
+		{"manage.up", "tgt=" + First}, {"manage.up", First, "--out=json"}, {"manage.up", "tgt=web*", "timeout=20", "gather_job_timeout=10"},
+		{"manage.down", "tgt=" + First}, {"manage.down", "tgt=" + First + "," + Second, "tgt_type=list", "--out=yaml"},
+		{"manage.status", "minion-1|web.*", "pcre"}, {"manage.status", "tgt=" + First, "--out=txt"}, {"manage.status", "tgt=" + First, "--force-color"},
+	}
+}
+
 // returned waits for a minion's return on the bus.
 func (d *Day) returned(ctx context.Context, jid, id string) error {
 	return d.Capture.WaitFor(ctx, "salt/job/"+jid+"/ret/"+id+"\n\n")
