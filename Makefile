@@ -63,7 +63,7 @@ packages: ## static binaries, debs and rpms for amd64 and arm64, in dist/
 SALT_CACHE = $${GORUN_SALT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/gorun/salt}
 
 conformance: ## live masters: salt-run and gorun side by side; then random values and arguments
-	$(GO) test -tags conformance -run Live -v -timeout 50m ./internal/conformance
+	$(GO) test -tags conformance -run Live -v -parallel 4 -timeout 50m ./internal/conformance
 	GORUN_SALT_PYTHON="$(SALT_CACHE)/3008.3/bin/python" GORUN_N=500 \
 		$(GO) test -tags conformance -run '^TestSalt$$|Conformance$$' -v -count=1 ./output ./value ./cmd/gorun
 

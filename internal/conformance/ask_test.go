@@ -25,7 +25,10 @@ func TestLiveAsk(t *testing.T) {
 	}
 	binary := build(t)
 	for _, version := range versions {
-		t.Run(version, func(t *testing.T) { askLive(t, binary, version) })
+		t.Run(version, func(t *testing.T) {
+			t.Parallel() // a Salt waits more than it works
+			askLive(t, binary, version)
+		})
 	}
 }
 
