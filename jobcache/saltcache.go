@@ -67,13 +67,34 @@ const (
 	minionsGlob = ".minions*.p" // also .minions.<syndic>.p
 )
 
-// jobDir is where a job lies. A jid that is none lies nowhere.
+// jobDir is where a job lies. A jid that is none lies nowhere. Where the configured hash has
+// no folder, another one may: hash_type can have been changed, and without one a master up to
+// 2016.11 takes md5 and newer ones sha256.
 func (c *SaltCache) jobDir(jid string) (string, error) {
 	if !ValidJID(jid) {
 		return "", fmt.Errorf("%s: %w", jid, ErrUnknownJob)
 	}
-	h := c.hash(jid)
-	return filepath.Join(c.dir, h[:2], h[2:]), nil
+	wanted := c.named(c.hash, jid)
+	if isThere(wanted) {
+		return wanted, nil
+	}
+	for _, hash := range hashes {
+		if dir := c.named(hash, jid); isThere(dir) {
+			return dir, nil
+		}
+	}
+	return wanted, nil
+}
+
+// named is the folder that a hash gives a job.
+func (c *SaltCache) named(hash func(string) string, jid string) string {
+	h := hash(jid)
+	return filepath.Join(c.dir, h[:2], h[2:])
+}
+
+func isThere(dir string) bool {
+	_, err := os.Lstat(dir)
+	return err == nil
 }
 
 // Job is Reader.Job.

@@ -104,13 +104,22 @@ func addRunning(env *Env, jobs *value.Map, id string, job *value.Map) error {
 		return fmt.Errorf("what %s says of job %s: %w", id, jid, err)
 	}
 	instance := value.NewMap()
-	if err := jobInstance(env, &jobcache.Job{JID: jid, Load: load}, instance); err != nil {
+	if err := activeInstance(env, &jobcache.Job{JID: jid, Load: load}, instance); err != nil {
 		return err
 	}
 	instance.Set("Running", value.List{worker})
 	instance.Set("Returned", value.List{})
 	jobs.Set(jid, instance)
 	return nil
+}
+
+// activeInstance is jobInstance, but that up to 2015.8 a job that is active has no StartTime.
+func activeInstance(env *Env, job *jobcache.Job, instance *value.Map) error {
+	err := jobInstance(env, job, instance)
+	if env.OldMaster {
+		instance.Entries = slices.DeleteFunc(instance.Entries, func(e value.Entry) bool { return e.Key == "StartTime" })
+	}
+	return err
 }
 
 // pythonList is a list of ids as Python prints it.
@@ -215,7 +224,7 @@ func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
 		ids = append(ids, id)
 	}
 	instance := value.NewMap()
-	if err := jobInstance(e.env, job, instance); err != nil {
+	if err := activeInstance(e.env, job, instance); err != nil {
 		return nil, err
 	}
 	instance.Entries = append(instance.Entries,
