@@ -108,6 +108,12 @@ func (a *askTest) agree(ctx context.Context, when string) {
 		got, errs := a.run(a.T, fun, "source=ping")
 		want, err := asks(ctx, fun)
 		a.must(err)
+		if !bytes.Equal(got, want.Stdout) { // what changed in between is asked again, once
+			a.Logf("%s: %s source=ping differed at first", when, fun)
+			got, errs = a.run(a.T, fun, "source=ping")
+			want, err = asks(ctx, fun)
+			a.must(err)
+		}
 		a.same(when, fun+" source=ping", got, want.Stdout, errs)
 		auto, errs := a.run(a.T, fun)
 		a.same(when, fun, auto, want.Stdout, errs)
