@@ -37,8 +37,8 @@ type recipe struct {
 
 // recipes stand in the order of the releases.
 var recipes = []recipe{
-	// M2Crypto is compiled: it wants swig and OpenSSL's headers.
-	{since: "2014", python: "2.7", env: "GORUN_PYTHON2", first: []string{"swig<4.2"}, pins: append([]string{
+	// M2Crypto is compiled: it wants OpenSSL's headers and a swig whose script Python 2 can read.
+	{since: "2014", python: "2.7", env: "GORUN_PYTHON2", first: []string{"swig<4.1"}, pins: append([]string{
 		"msgpack-python<0.6", "pycrypto", "M2Crypto==0.38.0", "typing"}, python2...)},
 	{since: "2016", python: "2.7", env: "GORUN_PYTHON2", pins: append([]string{
 		"msgpack<1", "pycryptodomex"}, python2...)},
