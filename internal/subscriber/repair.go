@@ -25,10 +25,6 @@ const (
 	maxCut = 1000
 )
 
-// cutAgain are the waits between attempts to find a return that the master has cut: Salt
-// writes it shortly after it has told of it.
-var cutAgain = []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second, time.Minute, 10 * time.Minute}
-
 // repairer fills holes from Salt's own job cache. It reads there, and leaves the writing to
 // the storing side.
 type repairer struct {
@@ -40,12 +36,6 @@ type repairer struct {
 	// lacking are the holes, by id, in which a look has found jobs that lack returns.
 	lacking map[int64]bool
 	told    string // why there is no cache, as was logged last
-}
-
-// try is how often a cut return was looked for, and when it is to be looked for next.
-type try struct {
-	n    int
-	next time.Time
 }
 
 func newRepairer(cfg Config, update func(context.Context, func(*jobcache.Tx) error) error) *repairer {
@@ -302,47 +292,6 @@ func (cfg *Config) progress(p jobcache.Repair) {
 // isStore tells errors of gorun's store from those of Salt's.
 func isStore(err error) bool {
 	return errors.Is(err, jobcache.ErrBlocked) || errors.Is(err, jobcache.ErrDamaged)
-}
-
-// dueCut picks the returns that are to be looked for now, and tells when the next is.
-func (r *repairer) dueCut(cut [][2]string, now time.Time) (due [][2]string, next time.Time) {
-	tries := make(map[[2]string]try, len(cut))
-	for _, key := range cut {
-		t, seen := r.tries[key]
-		if !seen {
-			t.next = now.Add(cutAgain[0])
-		}
-		tries[key] = t
-		switch {
-		case t.n == len(cutAgain): // given up: it is shown as it is, with a note
-		case t.next.After(now):
-			next = earlier(next, t.next)
-		default:
-			due = append(due, key)
-		}
-	}
-	r.tries = tries // without those that are whole now
-	return due, next
-}
-
-// fetch takes returns that the master has cut, whole.
-func (r *repairer) fetch(ctx context.Context, salt *jobcache.SaltCache, cut [][2]string) error {
-	for _, key := range cut {
-		t := r.tries[key]
-		t.n++
-		if t.n < len(cutAgain) {
-			t.next = r.cfg.now().Add(cutAgain[t.n])
-		}
-		r.tries[key] = t
-		job := salt.One(key[0], key[1], r.cfg.MaxReturn)
-		if job == nil {
-			continue
-		}
-		if err := r.update(ctx, func(tx *jobcache.Tx) error { return tx.PutKept(job) }); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Repair looks through the whole of Salt's cache where no subscriber runs. Errors are those
