@@ -160,7 +160,7 @@ func outcome(env *Env, job *jobcache.Job, r *jobcache.Return) (MinionProgress, *
 	whole, data, err := wholeResult(env, job, job.JID, r)
 	ok := false
 	if err == nil {
-		ok, err = Succeeded(whole)
+		ok, err = whole.Succeeded()
 	}
 	if err != nil {
 		return m, nil, fmt.Errorf("return of %s to %s: %w", r.Minion, job.JID, err)

@@ -108,7 +108,7 @@ func (l *lastRuns) look(ctx context.Context, job run) error {
 		if !l.open[r.Minion] {
 			return nil
 		}
-		ok, err := runners.Succeeded(r)
+		ok, err := r.Succeeded()
 		if err != nil {
 			return fmt.Errorf("return of %s to %s: %w", r.Minion, job.jid, err)
 		}

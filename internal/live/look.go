@@ -283,7 +283,7 @@ func result(ctx context.Context, store Store, jid, id string) (string, error) {
 	if r == nil { // it left in the meantime
 		return stateGone, nil
 	}
-	switch ok, err := runners.Succeeded(r); {
+	switch ok, err := r.Succeeded(); {
 	case err != nil:
 		return stateUnreadable, nil // one bad return is no reason to show nothing
 	case ok:
