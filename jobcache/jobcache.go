@@ -84,6 +84,8 @@ type Return struct {
 	// Kept is set where Event is not the bus's, but what Salt's own cache has of it: return,
 	// retcode, success, out. Failed states have their marks there already (see Failure).
 	Kept bool
+	// Outcome is what Succeeded comes to, where whoever has made the Return has judged it.
+	Outcome Outcome
 }
 
 // Failure is a failed state of a return, of which the master tells by an event of its own
@@ -125,6 +127,11 @@ type Status struct {
 	// could not be read, by reason.
 	Events  int64
 	Skipped map[string]int64
+	// Reconnects counts the connections that a subscriber has taken up again.
+	Reconnects int64
+	// LastEvent is when the event was sent that was stored last, of those that the cache takes
+	// something from; zero: none was.
+	LastEvent time.Time
 	// Waiting counts messages that the last subscriber has kept without taking them apart:
 	// no answer knows of them until the next one does.
 	Waiting int64

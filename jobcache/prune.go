@@ -99,7 +99,7 @@ func (tx *Tx) over(l Limits, most int) (int, error) {
 		n = jobs - l.MaxJobs
 	}
 	if l.MaxSize > 0 {
-		used, err := tx.used()
+		used, err := used(tx.w.conn)
 		if err != nil {
 			return 0, err
 		}
@@ -115,11 +115,11 @@ func (tx *Tx) over(l Limits, most int) (int, error) {
 }
 
 // used is what the store takes in its file, in bytes.
-func (tx *Tx) used() (int64, error) {
+func used(conn *sqlite.Conn) (int64, error) {
 	var all [3]int64
 	for i, name := range []string{"page_count", "freelist_count", "page_size"} {
 		var err error
-		if all[i], err = pragma(tx.w.conn, name); err != nil {
+		if all[i], err = pragma(conn, name); err != nil {
 			return 0, err
 		}
 	}

@@ -383,7 +383,7 @@ func metaInt(conn *sqlite.Conn, name string) (n int64, err error) {
 func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 	s := Status{Skipped: make(map[string]int64)}
 	listening := false
-	err := r.each(ctx, "SELECT name, value FROM meta", func(stmt *sqlite.Stmt) error {
+	err := r.each(ctx, "SELECT name, value FROM meta WHERE name < '"+tallies+"'", func(stmt *sqlite.Stmt) error {
 		switch name := stmt.ColumnText(0); {
 		case name == "pid":
 			s.PID = stmt.ColumnInt(1)
@@ -405,6 +405,10 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 			s.Repaired = stmt.ColumnInt64(1)
 		case name == "count.events":
 			s.Events = stmt.ColumnInt64(1)
+		case name == "count.reconnects":
+			s.Reconnects = stmt.ColumnInt64(1)
+		case name == "last_event":
+			s.LastEvent = micros(stmt.ColumnInt64(1))
 		case strings.HasPrefix(name, "count.skipped."):
 			s.Skipped[strings.TrimPrefix(name, "count.skipped.")] = stmt.ColumnInt64(1)
 		}
@@ -435,20 +439,46 @@ func (r *Reader) Count(ctx context.Context) (jobs, returns int64, err error) {
 	return jobs, returns, err
 }
 
-// Extent tells the bytes of the store's file and of its log, and when the oldest job was
-// announced, zero where there is none.
-func (r *Reader) Extent(ctx context.Context) (size int64, oldest time.Time, err error) {
-	for _, name := range []string{r.path, r.path + "-wal"} {
+// Extent is how much a store takes, and how far back it goes.
+type Extent struct {
+	// File, Log (the write-ahead log) and Used (what the file would take without its free
+	// pages, which is what Limits.MaxSize bounds) are in bytes.
+	File, Log, Used int64
+	// Oldest is when the oldest job was announced, zero where there is none.
+	Oldest time.Time
+}
+
+// Extent measures the store.
+func (r *Reader) Extent(ctx context.Context) (e Extent, err error) {
+	for name, size := range map[string]*int64{r.path: &e.File, r.path + "-wal": &e.Log} {
 		info, err := os.Stat(name)
 		if err == nil {
-			size += info.Size()
+			*size = info.Size()
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return 0, oldest, fmt.Errorf("read job cache: %w", err)
+			return e, fmt.Errorf("read job cache: %w", err)
 		}
 	}
+	defer r.until(ctx)()
+	if e.Used, err = used(r.conn); err != nil {
+		return e, r.wrap(ctx, err)
+	}
 	err = r.each(ctx, "SELECT stamp FROM jobs WHERE source > 0 ORDER BY jid LIMIT 1", func(stmt *sqlite.Stmt) error {
-		oldest = micros(stmt.ColumnInt64(0))
+		e.Oldest = micros(stmt.ColumnInt64(0))
 		return nil
 	})
-	return size, oldest, err
+	return e, err
+}
+
+// Snapshot lets f put questions that are all answered from one state of the store, whatever
+// is written meanwhile. As long as f runs, the log cannot move into the file.
+func (r *Reader) Snapshot(ctx context.Context, f func() error) (err error) {
+	defer r.until(ctx)()
+	if err := sqlitex.ExecuteTransient(r.conn, "BEGIN", nil); err != nil {
+		return r.wrap(ctx, err)
+	}
+	defer func() {
+		r.conn.SetInterrupt(nil) // ROLLBACK is for an ended ctx as well
+		err = errors.Join(err, r.wrap(ctx, sqlitex.ExecuteTransient(r.conn, "ROLLBACK", nil)))
+	}()
+	return f()
 }

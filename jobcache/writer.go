@@ -28,8 +28,10 @@ type Writer struct {
 	minions map[string]*evidence
 	dirty   map[string]struct{}
 	counts  map[string]int64
-	jobs    int64  // how many there are, below zero where that is not known
-	buf     []byte // for pack
+	// counting has the counters by function, and the lag.
+	counting counting
+	jobs     int64  // how many there are, below zero where that is not known
+	buf      []byte // for pack
 	// Aside is where a store was put that was older or damaged; empty: there was none.
 	Aside string
 }
@@ -121,12 +123,15 @@ func (w *Writer) forget() {
 	w.minions = make(map[string]*evidence)
 	w.dirty = make(map[string]struct{})
 	w.counts = make(map[string]int64)
+	w.counting = newCounting()
 	w.jobs = -1
 }
 
-// load reads the evidence of all minions.
+// load reads the evidence of all minions, and which functions are counted by name.
 func (w *Writer) load() error {
-	return eachMinion(w.conn, func(id string, e evidence) { w.minions[id] = &e })
+	return errors.Join(
+		eachMinion(w.conn, func(id string, e evidence) { w.minions[id] = &e }),
+		w.counting.load(w.conn))
 }
 
 // Update runs f in one transaction: all that f puts is stored, or nothing.
@@ -216,10 +221,11 @@ func bind(stmt *sqlite.Stmt, args []any) {
 	}
 }
 
-// origin is the event that a job's load is from.
+// origin is the event that a job's load is from, and where its function is counted.
 type origin struct {
 	source Source
 	stamp  int64
+	tally  *tally
 }
 
 // newer tells whether the load of an event replaces that of o: it does if its source is
@@ -257,6 +263,9 @@ func (tx *Tx) PutJob(job Job) error {
 		}
 		if w.conn.Changes() == 1 {
 			w.remember(job)
+			if job.Source != FromNothing {
+				w.countJob(job)
+			}
 			if w.jobs >= 0 {
 				w.jobs++
 			}
@@ -277,6 +286,9 @@ func (tx *Tx) PutJob(job Job) error {
 	if err != nil {
 		return fmt.Errorf("store job %s: %w", job.JID, err)
 	}
+	if old.Source == FromNothing && merged.Source != FromNothing {
+		w.countJob(merged)
+	}
 	return nil
 }
 
@@ -284,7 +296,7 @@ func (w *Writer) remember(job Job) {
 	if len(w.known) >= knownJobs {
 		clear(w.known)
 	}
-	w.known[job.JID] = origin{job.Source, job.Stamp}
+	w.known[job.JID] = origin{job.Source, job.Stamp, w.counting.of(job)}
 }
 
 func (tx *Tx) writeJob(query string, job Job) error {
@@ -309,7 +321,7 @@ func (tx *Tx) writeJob(query string, job Job) error {
 // merge adds what an event tells to what is known of the job.
 func merge(old, event Job) (Job, bool) {
 	merged, changed := old, false
-	if (origin{old.Source, old.Stamp}).newer(event.Source, event.Stamp) {
+	if (origin{source: old.Source, stamp: old.Stamp}).newer(event.Source, event.Stamp) {
 		merged.Fun, merged.Source, merged.Stamp, merged.Load = event.Fun, event.Source, event.Stamp, event.Load
 		changed = true
 	}
@@ -361,10 +373,17 @@ func (tx *Tx) PutReturn(jid string, r Return) error {
 	case r.Trimmed:
 		form = formCut
 	}
+	args := []any{jid, r.Minion, r.Stamp, form, pack(r.Event, &tx.w.buf)}
 	err := tx.run(`INSERT INTO returns (jid, minion, stamp, form, event) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (jid, minion) DO UPDATE SET stamp = ?3, form = ?4, event = ?5
-		WHERE CASE WHEN ?4 = 1 AND form = 2 THEN 0 WHEN ?4 = 2 AND form = 1 THEN 1 ELSE ?3 < stamp END`,
-		jid, r.Minion, r.Stamp, form, pack(r.Event, &tx.w.buf))
+		ON CONFLICT (jid, minion) DO NOTHING`, args...)
+	switch {
+	case err != nil:
+	case tx.w.conn.Changes() > 0:
+		err = tx.countReturn(jid, &r)
+	default:
+		err = tx.run(`UPDATE returns SET stamp = ?3, form = ?4, event = ?5 WHERE jid = ?1 AND minion = ?2
+			AND CASE WHEN ?4 = 1 AND form = 2 THEN 0 WHEN ?4 = 2 AND form = 1 THEN 1 ELSE ?3 < stamp END`, args...)
+	}
 	if err != nil {
 		return fmt.Errorf("store the return of %s to %s: %w", r.Minion, jid, err)
 	}
@@ -427,7 +446,7 @@ func (tx *Tx) Present(ids []string, stamp int64) error {
 	return tx.setMeta("presence_at", stamp)
 }
 
-// Count adds n to a counter: "events", or "skipped." with a reason.
+// Count adds n to a counter: "events", "reconnects", or "skipped." with a reason.
 func (tx *Tx) Count(name string, n int64) {
 	tx.w.counts[name] += n
 }
@@ -453,6 +472,11 @@ func (tx *Tx) setMeta(name string, val any) error {
 	return tx.run("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2", name, val)
 }
 
+// addMeta adds n to a number of the table meta.
+func (tx *Tx) addMeta(name string, n int64) error {
+	return tx.run("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2", name, n)
+}
+
 // flush writes what was gathered in memory.
 func (tx *Tx) flush() error {
 	w := tx.w
@@ -468,12 +492,10 @@ func (tx *Tx) flush() error {
 	}
 	clear(w.dirty)
 	for name, n := range w.counts {
-		err := tx.run("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2",
-			"count."+name, n)
-		if err != nil {
+		if err := tx.addMeta("count."+name, n); err != nil {
 			return err
 		}
 	}
 	clear(w.counts)
-	return nil
+	return tx.flushCounters(time.Now())
 }

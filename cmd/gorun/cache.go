@@ -73,7 +73,7 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 	if err != nil {
 		return nil, err
 	}
-	size, oldest, err := reader.Extent(ctx)
+	extent, err := reader.Extent(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +99,16 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 		"pid", int64(status.PID),
 		"heartbeat", timeText(status.Heartbeat),
 		"presence", timeText(status.PresenceAt),
+		"last_event", timeText(status.LastEvent),
+		"reconnects", status.Reconnects,
 		"events", status.Events,
 		"skipped", skipped,
 		"waiting", status.Waiting,
 		"jobs", jobs,
 		"returns", returns,
 		"repaired_jobs", status.Repaired,
-		"bytes", size,
-		"oldest", timeText(oldest),
+		"bytes", extent.File+extent.Log,
+		"oldest", timeText(extent.Oldest),
 		"listened", listened,
 		"holes", missing,
 		"open_holes", int64(len(status.Holes)),

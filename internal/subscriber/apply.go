@@ -44,6 +44,9 @@ type applier struct {
 	bounds []string
 	// cut is set when a return has come that is not whole.
 	cut bool
+	// stamp is when the event at hand was sent, in microseconds since 1970, 0 where nothing of
+	// it was looked at, or it does not say.
+	stamp int64
 
 	fields fields // of the event at hand; its memory serves the next one as well
 	packed []byte // the load at hand, likewise
@@ -52,7 +55,7 @@ type applier struct {
 // apply puts one message into tx. The errors of a message itself (it is to be counted and
 // passed over) are those of event and value and the three above; others are the store's.
 func (a *applier) apply(tx store, msg []byte) error {
-	a.bounds = a.bounds[:0]
+	a.bounds, a.stamp = a.bounds[:0], 0
 	ev, err := event.Decode(msg)
 	if err != nil {
 		return err
@@ -147,10 +150,10 @@ func (a *applier) jobReturn(tx store, tag event.Tag, ev event.Event) error {
 	}
 	at := a.micros(f)
 	tx.Alive(id, at, ev.Tag)
-	if err = tx.PutReturn(jid, a.returned(id, at, ev)); err != nil {
+	if err = a.fromReturn(tx, jid, id, at, f); err != nil { // first: the job's function counts the return
 		return err
 	}
-	return a.fromReturn(tx, jid, id, at, f)
+	return tx.PutReturn(jid, a.returned(id, at, ev))
 }
 
 // jobFailed keeps when the master told of a failed state.
@@ -245,7 +248,11 @@ func (a *applier) returned(id string, at int64, ev event.Event) jobcache.Return 
 		data, cut = a.trimmed(), true
 	}
 	a.cut = a.cut || cut
-	return jobcache.Return{Minion: id, Stamp: at, Event: data, Trimmed: cut}
+	outcome, err := jobcache.Judge(a.fields.retcode, a.fields.success, a.fields.ret)
+	if err != nil { // what cannot be read is no success
+		outcome = jobcache.Bad
+	}
+	return jobcache.Return{Minion: id, Stamp: at, Event: data, Trimmed: cut, Outcome: outcome}
 }
 
 // trimmed packs the event again with the mark of a master's own cut in the place of its

@@ -117,6 +117,9 @@ func (s *subscriber) put(tx *jobcache.Tx, msg []byte) error {
 		tx.Count("skipped."+name, 1)
 		s.tell(name, errBound)
 	}
+	if s.apply.stamp != 0 {
+		tx.Heard(s.apply.stamp)
+	}
 	tx.Count("events", 1)
 	return nil
 }
@@ -133,6 +136,9 @@ func (s *subscriber) cover(tx *jobcache.Tx, r report) error {
 	}
 	for _, c := range r.changes {
 		var err error
+		if c.again {
+			tx.Count("reconnects", 1)
+		}
 		if c.reason == "" {
 			err = tx.EndHole(c.at)
 		} else {
@@ -165,7 +171,7 @@ func eraOf(form event.Form) jobcache.Era {
 func (s *subscriber) rest(ctx context.Context) error {
 	s.mu.Lock()
 	if s.connected {
-		s.changes = append(s.changes, change{s.cfg.now(), s.since, jobcache.NotRunning})
+		s.changes = append(s.changes, change{at: s.cfg.now(), since: s.since, reason: jobcache.NotRunning})
 	}
 	s.connected = false
 	s.mu.Unlock()

@@ -14,7 +14,7 @@ type fields struct {
 	jid, id, act, tgt     value.Raw
 	fun, user, stamp      value.Raw
 	minions, metadata     value.Raw
-	ret                   value.Raw
+	ret, retcode, success value.Raw
 	present, lost, result value.Raw
 	run                   value.Raw
 	all                   []field
@@ -65,6 +65,10 @@ func (f *fields) part(name string) *value.Raw {
 		return &f.metadata
 	case "return":
 		return &f.ret
+	case "retcode":
+		return &f.retcode
+	case "success":
+		return &f.success
 	case "present":
 		return &f.present
 	case "lost":
@@ -81,6 +85,7 @@ func (f *fields) part(name string) *value.Raw {
 func (a *applier) micros(f *fields) int64 {
 	if text, ok := f.stamp.TextBytes(); ok {
 		if us, ok := parseStamp(string(text)); ok {
+			a.stamp = us
 			return us
 		}
 	}

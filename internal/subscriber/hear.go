@@ -14,10 +14,12 @@ import (
 // not read for a minute, and then hangs up.
 const lag = 70 * time.Second
 
-// change is a connection that began, or one since some time that ended for a reason.
+// change is a connection that began, the first one or again, or one since some time that
+// ended for a reason.
 type change struct {
 	at, since time.Time
 	reason    string
+	again     bool
 }
 
 // loss is messages that could not be had, for one reason.
@@ -32,9 +34,9 @@ func (s *subscriber) Connected(form event.Form) {
 	defer s.mu.Unlock()
 	if !s.connected {
 		s.since = s.cfg.now()
-		s.changes = append(s.changes, change{at: s.since})
+		s.changes = append(s.changes, change{at: s.since, again: s.met})
 	}
-	s.connected, s.form = true, form
+	s.connected, s.met, s.form = true, true, form
 	s.log.Info("connected to the bus", "form", form)
 }
 
@@ -43,7 +45,7 @@ func (s *subscriber) Disconnected(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.connected {
-		s.changes = append(s.changes, change{s.cfg.now(), s.since, jobcache.Disconnected})
+		s.changes = append(s.changes, change{at: s.cfg.now(), since: s.since, reason: jobcache.Disconnected})
 	}
 	s.connected = false
 	s.log.Warn("not connected to the bus", "error", err)

@@ -92,6 +92,7 @@ type subscriber struct {
 
 	mu        sync.Mutex // guards what the reading side tells the storing one
 	connected bool
+	met       bool      // has been connected
 	since     time.Time // of being connected
 	form      event.Form
 	changes   []change

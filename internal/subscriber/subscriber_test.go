@@ -101,7 +101,9 @@ func TestRun(t *testing.T) {
 	}
 	store := filepath.Join(t.TempDir(), jobcache.File)
 	cfg := subscriber.Config{Bus: bus(t, eventtest.Options{Chunk: 1000}, frames...), Store: store}
-	follow(t, cfg, func(s jobcache.Status) bool { return s.Listening && s.Events == int64(len(frames)) })
+	follow(t, cfg, func(s jobcache.Status) bool {
+		return s.Listening && s.Events == int64(len(frames)) && s.Reconnects == 0
+	})
 	if n := jobsIn(t, store); n != int64(len(frames)) {
 		t.Errorf("%d jobs of %d", n, len(frames))
 	}
@@ -115,7 +117,10 @@ func TestRun(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	store := filepath.Join(t.TempDir(), jobcache.File)
 	cfg := subscriber.Config{Bus: bus(t, eventtest.Options{Hangup: true}, ping(1), ping(2)), Store: store}
-	follow(t, cfg, func(s jobcache.Status) bool { return s.Events >= 6 })
+	sent := time.Date(2026, 11, 22, 7, 38, 29, 410047000, time.UTC)
+	follow(t, cfg, func(s jobcache.Status) bool {
+		return s.Events >= 6 && s.Reconnects >= 2 && s.LastEvent.Equal(sent)
+	})
 	if n := jobsIn(t, store); n != 2 {
 		t.Errorf("%d jobs", n)
 	}
