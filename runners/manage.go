@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ timeout, gather_job_timeout
 source
     ping: ask the minions, by test.ping. cache: what the cache knows, however old. auto
     (the default): the cache where a subscriber runs and has heard of each of these
-    minions within loop_interval, else ping. Set for all calls by gorun: {source: …}.`
+    minions within loop_interval, else ping, and on a master of masters always ping. Set
+    for all calls by gorun: {source: …}.`
 
 var manageUp = &Func{
 	Name:   "manage.up",
@@ -132,7 +134,7 @@ func status(ctx context.Context, env *Env, args statusArgs) (*upDown, *Answer, e
 	if q.GatherJobTimeout, err = timeoutArg("gather_job_timeout", args.gather); err != nil {
 		return nil, nil, err
 	}
-	if source == "ping" {
+	if source == "ping" || source == "auto" && env.OrderMasters { // no cache knows who is below a syndic now
 		return pinged(ctx, env, q)
 	}
 	s, a, err := judged(ctx, env, q, source == "auto")
@@ -174,6 +176,7 @@ func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *
 	if err != nil {
 		return nil, nil, err
 	}
+	ids = slices.Sorted(slices.Values(ids)) // as Python does; salt-key has another order
 	matched, err := MatchTarget(ids, q.Tgt, q.TgtType)
 	if err != nil {
 		return nil, nil, err
@@ -214,6 +217,10 @@ func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *
 	if len(unknown) > 0 {
 		a.Stale = true
 		a.note("nothing heard yet of %s: neither up nor down", names(unknown))
+	}
+	if env.OrderMasters {
+		a.Stale = true
+		a.note("minions of the masters below are left out: source=ping asks them as well")
 	}
 	if !known.Listening {
 		a.Stale = true

@@ -56,7 +56,7 @@ func pinged(ctx context.Context, env *Env, q Question) (*upDown, *Answer, error)
 		return nil, nil, err
 	}
 	a := new(Answer)
-	if len(r.Asked) == 0 && len(r.Returned) == 0 && !env.OldMaster {
+	if len(r.Asked) == 0 && !env.OrderMasters && !env.OldMaster {
 		a.Lead = noMatch
 	}
 	s := &upDown{idList{}, idList{}}

@@ -98,6 +98,32 @@ func TestAuto(t *testing.T) {
 	}
 }
 
+// A master of masters is asked: no cache knows all who are below the syndics.
+func TestOrderMasters(t *testing.T) {
+	m := &master{replies: runners.Replies{Returned: map[string]value.Value{"below": true}}}
+	alive := jobcache.Minion{AliveAt: now}
+	env := pingEnv(m, jobcache.Status{Listening: true}, map[string]jobcache.Minion{"a": alive, "b": alive, "below": alive})
+	env.OrderMasters = true
+	a, err := ask(t, env, "manage.up", []value.Value{"b*"}, nil)
+	if err != nil || len(m.asked) != 1 || !value.Equal(a.Value, value.List{"below"}) || a.Lead != "" || a.Stale {
+		t.Errorf("asked %+v: %+v, %v", m.asked, a, err)
+	}
+	a, err = ask(t, env, "manage.up", nil, value.NewMap("source", "cache"))
+	if err != nil || !value.Equal(a.Value, value.List{"a", "b"}) || !a.Stale || len(a.Notes) != 1 {
+		t.Errorf("cache: %+v, %v", a, err)
+	}
+}
+
+// The ids are in Python's order, which is not salt-key's.
+func TestOrder(t *testing.T) {
+	alive := jobcache.Minion{AliveAt: now}
+	env := pingEnv(nil, jobcache.Status{Listening: true}, map[string]jobcache.Minion{"a": alive, "B": alive})
+	env.Accepted = func() ([]string, error) { return []string{"a", "B"}, nil }
+	if a, err := ask(t, env, "manage.up", nil, nil); err != nil || !value.Equal(a.Value, value.List{"B", "a"}) {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 func TestPing(t *testing.T) {
 	m := &master{replies: runners.Replies{
 		Asked: []string{"c", "b", "a"}, Returned: map[string]value.Value{"b": true, "below": true}, Answered: []string{"c"}}}

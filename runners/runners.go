@@ -65,6 +65,8 @@ type Env struct {
 	Running func() ([]*value.Map, error)
 	// GatherJobTimeout and LoopInterval are Salt's settings of those names.
 	GatherJobTimeout, LoopInterval time.Duration
+	// OrderMasters is set for a master of masters, which has not the keys of all its minions.
+	OrderMasters bool
 	// Source is where manage.* take their answer from if the call does not say.
 	Source string
 	// Progress, where set, is told what Salt fires as progress events

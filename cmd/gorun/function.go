@@ -265,6 +265,7 @@ func (q *question) env() (*runners.Env, *jobcache.SaltCache) {
 		LoopInterval:     q.conf.LoopInterval,
 		EndTimes:         q.conf.JobCacheStoreEndtime,
 		UTCJID:           q.conf.UTCJID,
+		OrderMasters:     q.conf.OrderMasters,
 		Source:           q.conf.Gorun.Source,
 		ExtJobCache:      q.conf.ExtJobCache,
 		MasterJobCache:   q.conf.MasterJobCache,

@@ -22,10 +22,16 @@ const Master = "master"
 // ErrDied is returned when a daemon that should be running has ended.
 var ErrDied = errors.New("daemon has ended")
 
+// programs are those of daemons that are no minion.
+var programs = map[string]string{Master: "salt-master", Syndic: "salt-syndic"}
+
 // home is the folder of a daemon, which holds its configuration in etc.
 func (l *Lab) home(name string) string {
-	if name == Master {
+	switch name {
+	case Master:
 		return l.Dir
+	case Syndic:
+		return filepath.Join(l.Dir, Syndic)
 	}
 	return filepath.Join(l.Dir, "minions", name)
 }
@@ -33,9 +39,9 @@ func (l *Lab) home(name string) string {
 // StartDaemon starts the master (and waits for its event bus to take connections)
 // or a minion that StartMinions has made before.
 func (l *Lab) StartDaemon(ctx context.Context, name string) error {
-	program := "salt-minion"
-	if name == Master {
-		program = "salt-master"
+	program, ok := programs[name]
+	if !ok {
+		program = "salt-minion"
 	}
 	log, err := os.OpenFile(filepath.Join(l.Dir, "log", name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
