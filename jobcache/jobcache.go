@@ -138,6 +138,9 @@ type Status struct {
 	// Holes are the times of which events are missing, as far as Salt's own cache has not
 	// filled them.
 	Holes []Hole
+	// Missed is when the newest hole ended, filled or not. Salt's cache fills none with what is
+	// no job: a minion's start, its authentication, its loss. Zero: nothing was missed.
+	Missed time.Time
 	// Repair is the look through Salt's cache that is going on; Repaired counts the jobs that
 	// such looks have found.
 	Repair   Repair

@@ -51,6 +51,9 @@ type Verdict struct {
 	State State
 	// Since is when the deciding evidence came.
 	Since time.Time
+	// Newest is when there was evidence of the state last: none from before it, were it
+	// known, would make another. Zero where nothing was heard of the minion itself.
+	Newest time.Time
 	// Why is the deciding evidence in a few words, for people.
 	Why string
 }
@@ -63,17 +66,28 @@ func (m Minion) Judge(now, presenceAt time.Time, gather time.Duration) Verdict {
 	silent := m.AskedFirst.Add(gather)
 	switch {
 	case !m.AskedFirst.IsZero() && !now.Before(silent):
-		return Verdict{Down, silent, "did not answer find_job " + m.AskedJID}
+		asked := m.AskedFirst
+		if !now.Before(m.AskedLast.Add(gather)) {
+			asked = m.AskedLast
+		}
+		return Verdict{Down, silent, asked, "did not answer find_job " + m.AskedJID}
 	case m.Listed == Lost && m.ListedAt.After(m.AliveAt):
-		return Verdict{Down, m.ListedAt, "left the presence list"}
+		return Verdict{Down, m.ListedAt, latest(m.ListedAt, presenceAt), "left the presence list"}
 	case !m.AliveAt.IsZero():
-		return Verdict{Up, m.AliveAt, m.AliveBy}
+		return Verdict{Up, m.AliveAt, m.AliveAt, m.AliveBy}
 	case m.Listed == Present:
-		return Verdict{Up, m.ListedAt, "is in the presence list"}
+		return Verdict{State: Up, Since: m.ListedAt, Why: "is in the presence list"}
 	case !presenceAt.IsZero():
-		return Verdict{Down, presenceAt, "is not in the presence list"}
+		return Verdict{Down, presenceAt, presenceAt, "is not in the presence list"}
 	}
 	return Verdict{State: Unknown, Why: "nothing heard of it"}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (s State) String() string {

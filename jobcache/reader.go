@@ -426,6 +426,9 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (Status, error) {
 	s.Listening = listening && now.Sub(s.Heartbeat).Abs() < staleAfter // the clock may have been set back
 	defer r.until(ctx)()
 	s.Holes, err = holes(r.conn, "WHERE filled = 0 AND reason <> '"+Asked+"'")
+	if err == nil {
+		s.Missed, err = missed(r.conn)
+	}
 	return s, r.wrap(ctx, err)
 }
 

@@ -337,6 +337,13 @@ func (a *Answer) age(ctx context.Context, env *Env, from, until time.Time) error
 	if err != nil {
 		return err
 	}
+	a.behind(env, status)
+	a.missing(status, from, until)
+	return nil
+}
+
+// behind notes where the cache is behind the bus.
+func (a *Answer) behind(env *Env, status jobcache.Status) {
 	if status.Waiting > 0 {
 		a.Stale = true
 		a.note("%d events wait for the subscriber to take them into the job cache", status.Waiting)
@@ -345,12 +352,10 @@ func (a *Answer) age(ctx context.Context, env *Env, from, until time.Time) error
 		a.Stale = true
 		a.Notes = append(a.Notes, notListening(status, env))
 	}
-	a.missing(status, from, until)
-	return nil
 }
 
-// missing notes events that are missing from one time to another.
-func (a *Answer) missing(status jobcache.Status, from, until time.Time) {
+// missing notes events that are missing from one time to another, if any are.
+func (a *Answer) missing(status jobcache.Status, from, until time.Time) (some bool) {
 	for _, h := range status.Holes {
 		if h.Until.IsZero() && !status.Listening { // that nobody listens says it
 			continue
@@ -358,8 +363,10 @@ func (a *Answer) missing(status jobcache.Status, from, until time.Time) {
 		if h.Holds(from, until) {
 			a.Stale = true
 			a.note("events are missing %s", h)
+			some = true
 		}
 	}
+	return some
 }
 
 // jidTime is the moment that a jid names; zero for what names none.

@@ -185,6 +185,8 @@ func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *
 	if err != nil {
 		return nil, nil, err
 	}
+	// Jobs that left for the lack of room took no evidence with them.
+	known.Holes = slices.DeleteFunc(slices.Clone(known.Holes), func(h jobcache.Hole) bool { return h.Reason == jobcache.MaxSize })
 	minions, err := env.Cache.Minions(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -194,9 +196,16 @@ func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *
 		a.Lead = noMatch
 	}
 	s := &upDown{idList{}, idList{}}
-	var unknown, old []string
+	var unknown, old, missed []string
+	newest := env.Now // of what was heard of each, the earliest
 	for _, id := range matched {
 		v := minions[id].Judge(env.Now, known.PresenceAt, gather)
+		if v.Newest.Before(newest) {
+			newest = v.Newest
+		}
+		if mayHaveMissed(known, v) {
+			missed = append(missed, id)
+		}
 		switch v.State {
 		case jobcache.Up:
 			s.up = append(s.up, id)
@@ -210,7 +219,7 @@ func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *
 		}
 	}
 	if present {
-		if err := mustKnow(env, known, old); err != nil {
+		if err := mustKnow(env, known, newest, old, missed); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -222,11 +231,27 @@ func judged(ctx context.Context, env *Env, q Question, present bool) (*upDown, *
 		a.Stale = true
 		a.note("minions of the masters below are left out: source=ping asks them as well")
 	}
-	if !known.Listening {
+	a.behind(env, known)
+	if !a.missing(known, newest, env.Now) && len(missed) > 0 {
 		a.Stale = true
-		a.Notes = append(a.Notes, notListening(known, env))
+		a.Notes = append(a.Notes, notHeardSince(known, missed))
 	}
 	return s, a, nil
+}
+
+// mayHaveMissed tells whether a hole, though it is filled, may have hidden what would make v
+// another verdict: a start or an authentication of who was down before, or, where presence
+// events are sent and none has come since, the loss of a minion.
+func mayHaveMissed(known jobcache.Status, v jobcache.Verdict) bool {
+	if !v.Newest.Before(known.Missed) {
+		return false
+	}
+	return v.State == jobcache.Down || v.State == jobcache.Up && !known.PresenceAt.IsZero() && known.PresenceAt.Before(known.Missed)
+}
+
+func notHeardSince(known jobcache.Status, ids []string) string {
+	return fmt.Sprintf("the bus was not heard throughout up to %s, nor has it told of %s since",
+		known.Missed.Local().Format(time.DateTime), names(ids))
 }
 
 func sourceOf(env *Env, arg value.Value) (string, error) {
@@ -257,8 +282,10 @@ func current(env *Env, known jobcache.Status, m jobcache.Minion, v jobcache.Verd
 	return false
 }
 
-// mustKnow is ErrStale, with what to do, unless the cache knows the present.
-func mustKnow(env *Env, known jobcache.Status, old []string) error {
+// mustKnow is ErrStale, with what to do, unless the cache knows the present: of each minion
+// something was heard since newest, old were not heard of for long, and of missed signs may
+// be missing.
+func mustKnow(env *Env, known jobcache.Status, newest time.Time, old, missed []string) error {
 	const hint = "source=cache shows what is known"
 	switch {
 	case !known.Listening:
@@ -267,9 +294,12 @@ func mustKnow(env *Env, known jobcache.Status, old []string) error {
 		return fmt.Errorf("%w: %d events wait for the subscriber; %s", ErrStale, known.Waiting, hint)
 	}
 	for _, h := range known.Holes {
-		if h.Holds(env.Now.Add(-env.LoopInterval), env.Now) {
+		if h.Holds(newest, env.Now) {
 			return fmt.Errorf("%w: events are missing %s; %s", ErrStale, h, hint)
 		}
+	}
+	if len(missed) > 0 {
+		return fmt.Errorf("%w: %s; %s", ErrStale, notHeardSince(known, missed), hint)
 	}
 	if len(old) > 0 {
 		return fmt.Errorf("%w: no sign of %s within loop_interval; %s", ErrStale, names(old), hint)

@@ -51,6 +51,14 @@ func TestAuto(t *testing.T) {
 	listening := jobcache.Status{Listening: true, Heartbeat: now, PresenceAt: now.Add(-time.Second)}
 	alive := func(ago time.Duration) jobcache.Minion { return jobcache.Minion{AliveAt: now.Add(-ago)} }
 	present := jobcache.Minion{AliveAt: now.Add(-time.Hour), Listed: jobcache.Present, ListedAt: now.Add(-time.Hour)}
+	missed := func(ago time.Duration) jobcache.Status {
+		return jobcache.Status{Listening: true, Missed: now.Add(-ago)}
+	}
+	holed := func(ago time.Duration) jobcache.Status {
+		s := missed(ago)
+		s.Holes = []jobcache.Hole{{Start: now.Add(-10 * time.Second), Until: s.Missed}}
+		return s
+	}
 	tests := []struct {
 		name   string
 		status jobcache.Status
@@ -68,7 +76,9 @@ func TestAuto(t *testing.T) {
 		{"silent long ago", listening, jobcache.Minion{AskedFirst: now.Add(-time.Hour), Listed: jobcache.Present}, true, "a"},
 		{"nobody listens", jobcache.Status{Heartbeat: now.Add(-time.Hour)}, alive(0), true, "a"},
 		{"events wait", jobcache.Status{Listening: true, Waiting: 3}, alive(0), true, "a"},
-		{"a hole", jobcache.Status{Listening: true, Holes: []jobcache.Hole{{Start: now.Add(-10 * time.Second), Until: now.Add(-5 * time.Second)}}}, alive(0), true, "a"},
+		{"a hole since then", holed(5 * time.Second), alive(6 * time.Second), true, "a"},
+		{"a hole before", holed(5 * time.Second), alive(4 * time.Second), false, "b"},
+		{"a filled hole since then", missed(5 * time.Second), jobcache.Minion{AskedFirst: now.Add(-20 * time.Second), AskedLast: now.Add(-20 * time.Second)}, true, "a"},
 		{"unknown", jobcache.Status{Listening: true}, jobcache.Minion{}, true, "a"},
 	}
 	for _, test := range tests {

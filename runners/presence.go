@@ -204,10 +204,12 @@ func listedPresent(ctx context.Context, env *Env, subset []string) (connections,
 		return nil, nil, err
 	}
 	a := new(Answer)
+	a.behind(env, known)
 	switch age := env.Now.Sub(known.PresenceAt); {
 	case !known.Listening:
+	case known.PresenceAt.Before(known.Missed):
 		a.Stale = true
-		a.Notes = append(a.Notes, notListening(known, env))
+		a.note("the bus was not heard throughout up to %s, nor has it told of presence since", known.Missed.Local().Format(time.DateTime))
 	case age > max(3*env.LoopInterval, presenceFor):
 		a.Stale = true
 		a.note("the newest presence event is %s old", age.Truncate(time.Second))

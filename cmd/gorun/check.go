@@ -53,9 +53,11 @@ func (p *program) checkCommand() *cli.Command {
 				Action: p.check("RETURNS", checkReturns),
 			},
 			{
-				Name:   "subscriber",
-				Usage:  "whether gorun subscribe is running and connected; thresholds are the heartbeat's age in seconds",
-				Flags:  thresholdFlags("10", "15"),
+				Name:  "subscriber",
+				Usage: "whether gorun subscribe is running and connected, and has missed nothing; thresholds are the heartbeat's age in seconds",
+				Flags: append(thresholdFlags("10", "15"),
+					&cli.StringFlag{Name: "holes-warning", Usage: "WARNING where the number of open holes is outside of `RANGE`", Value: "0"},
+					&cli.StringFlag{Name: "holes-critical", Usage: "CRITICAL where the number of open holes is outside of `RANGE`"}),
 				Action: p.check("SUBSCRIBER", checkSubscriber),
 			},
 		},
@@ -93,20 +95,27 @@ func (q *question) check(c *cli.Context, ask checkFunc) (_ *check.Result, err er
 	if c.Args().Present() {
 		return nil, fmt.Errorf("%w: surplus argument %s", errUsage, c.Args().First())
 	}
-	warn, err := check.ParseRange(c.String("warning"))
+	limits, err := thresholds(c, "warning", "critical")
 	if err != nil {
-		return nil, fmt.Errorf("--warning: %w", err)
-	}
-	crit, err := check.ParseRange(c.String("critical"))
-	if err != nil {
-		return nil, fmt.Errorf("--critical: %w", err)
+		return nil, err
 	}
 	env, cache, err := q.open(c.Context)
 	if err != nil {
 		return nil, err
 	}
 	defer closing(cache, &err)
-	return ask(c.Context, c, env, check.Thresholds{Warn: warn, Crit: crit})
+	return ask(c.Context, c, env, limits)
+}
+
+// thresholds reads the options of these names.
+func thresholds(c *cli.Context, warning, critical string) (limits check.Thresholds, err error) {
+	if limits.Warn, err = check.ParseRange(c.String(warning)); err != nil {
+		return limits, fmt.Errorf("--%s: %w", warning, err)
+	}
+	if limits.Crit, err = check.ParseRange(c.String(critical)); err != nil {
+		return limits, fmt.Errorf("--%s: %w", critical, err)
+	}
+	return limits, nil
 }
 
 // printCheck prints the line, or with --out the same as data, and returns what ends the
@@ -163,15 +172,18 @@ func checkReturns(ctx context.Context, c *cli.Context, env *runners.Env, limits 
 
 // checkSubscriber looks at gorun's own store alone: where Salt's is read in its place,
 // nobody listens.
-func checkSubscriber(ctx context.Context, _ *cli.Context, env *runners.Env, limits check.Thresholds) (*check.Result, error) {
-	if _, own := env.Cache.(*jobcache.Reader); !own {
-		return check.Subscriber(jobcache.Status{}, env.Now, limits), nil
-	}
-	known, err := env.Cache.Status(ctx, env.Now)
+func checkSubscriber(ctx context.Context, c *cli.Context, env *runners.Env, heartbeat check.Thresholds) (*check.Result, error) {
+	holes, err := thresholds(c, "holes-warning", "holes-critical")
 	if err != nil {
 		return nil, err
 	}
-	return check.Subscriber(known, env.Now, limits), nil
+	var known jobcache.Status
+	if _, own := env.Cache.(*jobcache.Reader); own {
+		if known, err = env.Cache.Status(ctx, env.Now); err != nil {
+			return nil, err
+		}
+	}
+	return check.Subscriber(known, env.Now, check.SubscriberLimits{Heartbeat: heartbeat, Holes: holes}), nil
 }
 
 // isCheck tells whether a line that may make no sense was meant for a monitoring system: an

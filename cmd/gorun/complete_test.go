@@ -33,7 +33,7 @@ func completionMaster(t *testing.T) (configDir string) {
 		frames = append(frames, eventtest.Frame("salt/job/"+jid+"/new", value.NewMap("jid", jid, "fun", fun, "tgt", "*",
 			"minions", value.List{"m1"}, "_stamp", "2026-11-22T07:38:29.000000"), event.FormStream))
 	}
-	stop, err := feed(filepath.Join(root, "cache/gorun", jobcache.File), frames)
+	stop, err := feed(filepath.Join(root, "cache/gorun", jobcache.File), func() [][]byte { return frames })
 	if err != nil {
 		t.Fatal(err)
 	}

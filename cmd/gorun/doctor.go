@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -124,11 +125,32 @@ func findCache(ctx context.Context, conf *master.Config, now time.Time) []findin
 	if status.Waiting > 0 {
 		all = append(all, finding{"events", fmt.Sprintf("%d wait for a subscriber", status.Waiting), start})
 	}
+	for _, h := range status.Holes {
+		if status.Listening || !h.Until.IsZero() { // one that lasts is told of as the subscriber's
+			all = append(all, finding{"events", "missing " + h.String(), mendHole(conf, h, now)})
+		}
+	}
 	for _, reason := range slices.Sorted(maps.Keys(status.Skipped)) {
 		all = append(all, finding{"events", fmt.Sprintf("%d passed over: %s", status.Skipped[reason], reason),
 			"gorun subscribe logs the first of each kind; what it left out is in salt-run's answers"})
 	}
 	return all
+}
+
+// mendHole is what fills a hole, or why nothing does.
+func mendHole(conf *master.Config, h jobcache.Hole, now time.Time) string {
+	_, err := keptCache(conf, slog.New(slog.DiscardHandler))
+	switch {
+	case h.Reason == jobcache.MaxSize:
+		return "gorun cache repair would not help, for the oldest jobs leave again: raise max_size or max_jobs under gorun:"
+	case h.Until.IsZero():
+		return "it ends when the bus is connected again, and is filled then"
+	case err != nil:
+		return fmt.Sprintf("gorun cache repair cannot fill it (%v): it is named for as long as jobs are kept", err)
+	case now.Before(h.Until.Add(2 * conf.Gorun.Settle)):
+		return "nothing to do: the subscriber is about to fill it from salt's job cache"
+	}
+	return "gorun cache repair"
 }
 
 // tell prints findings, one a line and its mend below, or with --out as data.

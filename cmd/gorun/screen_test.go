@@ -65,7 +65,7 @@ func liveRecording(ts *testscript.TestScript, neg bool, args []string) {
 	for _, id := range rec.Master.Minions {
 		ts.Check(os.WriteFile(filepath.Join(keys, id), nil, 0o644))
 	}
-	stop, err := feed(storeOf(ts), bus.Messages)
+	stop, err := feed(storeOf(ts), func() [][]byte { return bus.Messages })
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(stop()) })
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -67,17 +68,22 @@ func playBus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: bus file")
 	}
-	stop, err := feed(storeOf(ts), framesOf(ts, args[0]))
+	stop, err := feed(storeOf(ts), func() [][]byte { return framesOf(ts, args[0]) })
 	ts.Check(err)
 	ts.Check(stop())
 }
 
-// liveBus is playBus with a subscriber that listens until the script ends.
+// liveBus is playBus with a subscriber that listens until the script ends; elsewhere: one that
+// finds no job cache of Salt to fill its holes from.
 func liveBus(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: live file")
+	if neg || len(args) != 1 && (len(args) != 2 || args[1] != "elsewhere") {
+		ts.Fatalf("usage: live file [elsewhere]")
 	}
-	stop, err := feed(storeOf(ts), framesOf(ts, args[0]))
+	start := feed
+	if len(args) == 2 {
+		start = feedAlone
+	}
+	stop, err := start(storeOf(ts), func() [][]byte { return framesOf(ts, args[0]) })
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(stop()) })
 }
@@ -111,42 +117,57 @@ func framesOf(ts *testscript.TestScript, file string) [][]byte {
 	return frames
 }
 
-// feed starts a subscriber and returns when it has stored the frames; stop ends it.
-func feed(store string, frames [][]byte) (stop func() error, err error) {
+// feed starts a subscriber, makes frames once that listens, and returns when it has stored
+// them and filled its holes; stop ends it.
+func feed(store string, frames func() [][]byte) (stop func() error, err error) {
+	// Salt's own job cache, in which all is found that was before the first event.
+	cache := filepath.Dir(filepath.Dir(store))
+	if err := os.MkdirAll(filepath.Join(cache, "jobs"), 0o755); err != nil {
+		return nil, err
+	}
+	kept := func() (*jobcache.SaltCache, error) {
+		return jobcache.OpenSalt(cache, "sha256", slog.New(slog.DiscardHandler))
+	}
+	return feedFrom(store, kept, frames)
+}
+
+// feedAlone is feed without a job cache of Salt: the holes stay.
+func feedAlone(store string, frames func() [][]byte) (stop func() error, err error) {
+	return feedFrom(store, nil, frames)
+}
+
+func feedFrom(store string, kept func() (*jobcache.SaltCache, error), frames func() [][]byte) (stop func() error, err error) {
 	dir, err := os.MkdirTemp("", "gorun-") // short, as the path of a socket must be
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	path := filepath.Join(dir, "pub.ipc")
-	server, err := eventtest.Serve(ctx, path, eventtest.New(event.FormStream, frames...), eventtest.Options{})
+	bus, err := eventtest.Listen(ctx, path)
 	if err != nil {
 		cancel()
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	// Salt's own job cache, in which all is found that was before the first event.
-	cache := filepath.Dir(filepath.Dir(store))
-	if err := os.MkdirAll(filepath.Join(cache, "jobs"), 0o755); err != nil {
-		cancel()
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	log := slog.New(slog.DiscardHandler)
 	before, err := stored(store)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- subscriber.Run(ctx, subscriber.Config{
-			Bus: event.Config{Path: path}, Store: store, MasterID: "lab_master", RunnerReturns: true, Log: log,
-			Kept: func() (*jobcache.SaltCache, error) { return jobcache.OpenSalt(cache, "sha256", log) },
+			Bus: event.Config{Path: path}, Store: store, MasterID: "lab_master", RunnerReturns: true,
+			Log: slog.New(slog.DiscardHandler), Kept: kept,
 		})
 	}()
 	stop = sync.OnceValue(func() error {
 		cancel()
-		err := <-ended
-		server.Close()
-		return errors.Join(err, os.RemoveAll(dir))
+		return errors.Join(<-ended, bus.Close(), os.RemoveAll(dir))
 	})
-	wanted := before.Events + int64(len(frames))
-	for s := before; err == nil && (s.Events < wanted || len(s.Holes) > 0); s, err = stored(store) {
+	wanted := int64(-1) // nothing yet
+	filled := func(s jobcache.Status) bool { return kept == nil || len(s.Holes) == 0 }
+	for s := before; err == nil && (wanted < 0 || s.Events < wanted || !filled(s)); s, err = stored(store) {
+		if wanted < 0 && s.Listening {
+			said := frames()
+			wanted = before.Events + int64(len(said))
+			bus.Say(slices.Concat(said...))
+		}
 		select {
 		case err := <-ended:
 			ended <- err

@@ -166,10 +166,19 @@ func oldJob() []byte {
 // The service manager is told of every step; SIGHUP takes what can change, names what
 // cannot, and a configuration that cannot be read changes nothing.
 func TestService(t *testing.T) {
-	d := startSubscriber(t, shortDir(t), "keep_jobs_seconds: 0\npresence_events: True\n", oldJob())
+	dir := shortDir(t)
+	if err := os.MkdirAll(filepath.Join(dir, "cache/jobs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := startSubscriber(t, dir, "keep_jobs_seconds: 0\npresence_events: True\ngorun: {settle: 0.001}\n", oldJob())
 	d.told(t, "READY=1")
 	d.told(t, "WATCHDOG=1", "STATUS=")
 	d.jobs(t, 1)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if known, err := stored(d.store()); err == nil && len(known.Holes) == 0 {
+			break
+		}
+	}
 	said, _ := gorunOn(t, nil, "-c", filepath.Join(d.root, "etc"), "doctor")
 	if !bytes.Contains(said, []byte("ok      subscriber: listening, pid ")) || bytes.Contains(said, []byte("missing")) {
 		t.Errorf("doctor says, where nothing is missing:\n%s", said)

@@ -125,7 +125,7 @@ func TestHostileBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := filepath.Join(root, "cache/gorun", jobcache.File)
-	stop, err := feed(store, frames)
+	stop, err := feed(store, func() [][]byte { return frames })
 	if err != nil {
 		t.Fatal(err)
 	}

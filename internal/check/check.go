@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
+	"gorun/jobcache"
 	"gorun/value"
 )
 
@@ -133,6 +135,17 @@ func (r *Result) Value() value.Value {
 // NotKnown is the result where nothing true could be learned.
 func NotKnown(name string, err error) *Result {
 	return &Result{Name: name, Status: Unknown, Message: err.Error()}
+}
+
+// doubt makes a result unknown that rests on what happened since a time, where events of that
+// time are missing.
+func (r *Result) doubt(known jobcache.Status, since time.Time) {
+	for _, h := range known.Holes {
+		if h.Holds(since, time.Time{}) {
+			r.Status = Unknown
+			r.Message += fmt.Sprintf("; events are missing %s", h)
+		}
+	}
 }
 
 // Thresholds are the ranges beyond which a number is a warning or critical.

@@ -26,7 +26,8 @@ type JobsOptions struct {
 // of all its states, and when. A run whose grace is not over is passed over for the one
 // before.
 func Jobs(ctx context.Context, env *runners.Env, opts JobsOptions) (*Result, error) {
-	if err := mustListen(ctx, env); err != nil {
+	known, err := mustListen(ctx, env)
+	if err != nil {
 		return nil, err
 	}
 	accepted, err := env.Accepted()
@@ -40,7 +41,7 @@ func Jobs(ctx context.Context, env *runners.Env, opts JobsOptions) (*Result, err
 	if len(ids) == 0 {
 		return nil, fmt.Errorf("no accepted minion matches %s %s", opts.Target.Type, opts.Target.Tgt)
 	}
-	l := lastRuns{env: env, opts: opts, open: make(map[string]bool, len(ids))}
+	l := lastRuns{env: env, opts: opts, open: make(map[string]bool, len(ids)), since: env.Now}
 	for _, id := range ids {
 		l.open[id] = true
 	}
@@ -56,7 +57,9 @@ func Jobs(ctx context.Context, env *runners.Env, opts JobsOptions) (*Result, err
 			return nil, err
 		}
 	}
-	return l.result(ids), nil
+	r := l.result(ids)
+	r.doubt(known, l.since) // a later run, or what became of this one, may be what is missing
+	return r, nil
 }
 
 // run is a job without what its answers need.
@@ -99,6 +102,8 @@ type lastRuns struct {
 	// open are the minions whose last run has not been found yet.
 	open                       map[string]bool
 	good, failed, missing, old []string
+	// since is when the earliest of these runs began; zero where one was not found.
+	since time.Time
 }
 
 // look takes the answers of a job for those minions whose last run it is.
@@ -114,11 +119,11 @@ func (l *lastRuns) look(ctx context.Context, job run) error {
 		}
 		switch {
 		case !ok:
-			l.close(r.Minion, &l.failed)
+			l.close(r.Minion, job, &l.failed)
 		case old:
-			l.close(r.Minion, &l.old)
+			l.close(r.Minion, job, &l.old)
 		default:
-			l.close(r.Minion, &l.good)
+			l.close(r.Minion, job, &l.good)
 		}
 		return nil
 	})
@@ -131,15 +136,18 @@ func (l *lastRuns) look(ctx context.Context, job run) error {
 	}
 	for _, id := range whole.Minions {
 		if l.open[id] {
-			l.close(id, &l.missing)
+			l.close(id, job, &l.missing)
 		}
 	}
 	return nil
 }
 
-func (l *lastRuns) close(id string, as *[]string) {
+func (l *lastRuns) close(id string, job run, as *[]string) {
 	delete(l.open, id)
 	*as = append(*as, id)
+	if job.began.Before(l.since) {
+		l.since = job.began
+	}
 }
 
 func (l *lastRuns) result(ids []string) *Result {
@@ -147,6 +155,7 @@ func (l *lastRuns) result(ids []string) *Result {
 	for _, id := range ids {
 		if l.open[id] {
 			never = append(never, id)
+			l.since = time.Time{}
 		}
 	}
 	for _, group := range [][]string{l.failed, l.missing, l.old} {
@@ -168,16 +177,17 @@ func (l *lastRuns) result(ids []string) *Result {
 }
 
 // mustListen is runners.ErrStale unless the cache is kept current.
-func mustListen(ctx context.Context, env *runners.Env) error {
+func mustListen(ctx context.Context, env *runners.Env) (jobcache.Status, error) {
 	known, err := env.Cache.Status(ctx, env.Now)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return known, err
+	case known.Waiting > 0:
+		return known, fmt.Errorf("%w: %d events wait for the subscriber", runners.ErrStale, known.Waiting)
+	case known.Listening:
+		return known, nil
+	case known.Heartbeat.IsZero():
+		return known, fmt.Errorf("%w: no subscriber has been connected to the bus yet", runners.ErrStale)
 	}
-	if known.Listening {
-		return nil
-	}
-	if known.Heartbeat.IsZero() {
-		return fmt.Errorf("%w: no subscriber has been connected to the bus yet", runners.ErrStale)
-	}
-	return fmt.Errorf("%w: no subscriber has listened since %s", runners.ErrStale, known.Heartbeat.Local().Format(time.DateTime))
+	return known, fmt.Errorf("%w: no subscriber has listened since %s", runners.ErrStale, known.Heartbeat.Local().Format(time.DateTime))
 }

@@ -23,14 +23,11 @@ type ReturnsOptions struct {
 // workers hang publishes jobs as ever, and stores nothing. Jobs that only minions known to
 // be down were asked do not count.
 func Returns(ctx context.Context, env *runners.Env, opts ReturnsOptions) (*Result, error) {
-	if err := mustListen(ctx, env); err != nil {
-		return nil, err
-	}
-	asked, err := recent(ctx, env, opts)
+	known, err := mustListen(ctx, env)
 	if err != nil {
 		return nil, err
 	}
-	known, err := env.Cache.Status(ctx, env.Now)
+	asked, err := recent(ctx, env, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +66,7 @@ func Returns(ctx context.Context, env *runners.Env, opts ReturnsOptions) (*Resul
 	if judged == 0 {
 		r.Message = fmt.Sprintf("no job of the last %s to judge by", short(opts.Window))
 	}
+	r.doubt(known, env.Now.Add(-opts.Window))
 	return r, nil
 }
 

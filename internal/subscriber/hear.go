@@ -35,6 +35,7 @@ func (s *subscriber) Connected(form event.Form) {
 	if !s.connected {
 		s.since = s.cfg.now()
 		s.changes = append(s.changes, change{at: s.since, again: s.met})
+		s.wake()
 	}
 	s.connected, s.met, s.form = true, true, form
 	s.log.Info("connected to the bus", "form", form)
@@ -46,9 +47,18 @@ func (s *subscriber) Disconnected(err error) {
 	defer s.mu.Unlock()
 	if s.connected {
 		s.changes = append(s.changes, change{at: s.cfg.now(), since: s.since, reason: jobcache.Disconnected})
+		s.wake()
 	}
 	s.connected = false
 	s.log.Warn("not connected to the bus", "error", err)
+}
+
+// wake has the storing side store a change at once, though nothing is said.
+func (s *subscriber) wake() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Message queues one message.

@@ -42,9 +42,10 @@ func Run(ctx context.Context, cfg Config) (err error) {
 			masterID: cfg.MasterID, runners: cfg.RunnerReturns, now: cfg.now,
 			maxReturn: cfg.MaxReturn, maxMinions: cfg.MaxMinions,
 		},
-		told:  make(map[string]bool),
-		lost:  make(map[string]loss),
-		fills: make(chan filling),
+		told:    make(map[string]bool),
+		lost:    make(map[string]loss),
+		fills:   make(chan filling),
+		changed: make(chan struct{}, 1),
 	}
 	s.repair = newRepairer(cfg, s.fill)
 	if err := w.Update(context.WithoutCancel(ctx), func(tx *jobcache.Tx) error { return tx.Resume(cfg.now(), lag) }); err != nil {
@@ -81,8 +82,10 @@ type subscriber struct {
 	apply  applier
 	repair *repairer
 	fills  chan filling
-	told   map[string]bool // reasons already logged; of the storing side
-	ending time.Time       // up to when messages are taken apart; zero: not ending yet
+	// changed wakes the storing side when a connection has begun or ended.
+	changed chan struct{}
+	told    map[string]bool // reasons already logged; of the storing side
+	ending  time.Time       // up to when messages are taken apart; zero: not ending yet
 	// blocked is set while the store cannot be written; of the storing side, as the next ones.
 	blocked bool
 	pruneAt time.Time
@@ -127,6 +130,8 @@ func (s *subscriber) store(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
+			err = s.beat(ctx)
+		case <-s.changed:
 			err = s.beat(ctx)
 		case cfg := <-s.cfg.Reload:
 			s.cfg.RunnerReturns, s.cfg.Keep, s.cfg.MaxSize, s.cfg.MaxJobs = cfg.RunnerReturns, cfg.Keep, cfg.MaxSize, cfg.MaxJobs
