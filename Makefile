@@ -13,7 +13,7 @@ NFPM := $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
 # 0.1.0 of the tag v0.1.0; between tags, and without any, a version that sorts before the next.
 VERSION ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-\([0-9]*\)-g/+\1.g/' | grep . || echo 0.1.0~dev)
 
-.PHONY: build run test race lint fuzz screens bench conformance record packages torture soak
+.PHONY: build run test race lint fuzz screens bench conformance record packages torture systemd soak
 
 build: ## a static binary in bin/
 	$(GO) build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/gorun
@@ -70,6 +70,9 @@ conformance: ## live masters: salt-run and gorun side by side; then random value
 torture: ## a real master and a subscriber killed again and again, a flood, long readers; then an hour's soak: make soak
 	GORUN_TORTURE=1 $(GO) test -count=1 -timeout 30m -run 'Flood|Disk|LongReader|Cut|Damaged|Killed' -v ./jobcache ./internal/subscriber ./internal/conformance
 	GORUN_TORTURE=1 $(GO) test -tags conformance -run Torture -v -count=1 -timeout 60m ./internal/conformance
+
+systemd: packages ## the deb's service under a real systemd, in a Debian of its own: root, debootstrap
+	GORUN_SYSTEMD=$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gorun/debian-bookworm $(GO) test -count=1 -run Systemd -v ./packaging
 
 soak: build ## a subscriber for an hour, with a steady bus; writes docs/soak.md
 	$(GO) run ./internal/soak -gorun $(BIN) -write docs/soak.md
