@@ -155,8 +155,9 @@ func (tx *Tx) SetRepair(r Repair) error {
 }
 
 // number answers a query of one integer, 0 for NULL.
-func (tx *Tx) number(query string) (n int64, err error) {
+func (tx *Tx) number(query string, args ...any) (n int64, err error) {
 	err = sqlitex.Execute(tx.w.conn, query, &sqlitex.ExecOptions{
+		Args:       args,
 		ResultFunc: func(stmt *sqlite.Stmt) error { n = stmt.ColumnInt64(0); return nil },
 	})
 	return n, err

@@ -44,6 +44,7 @@ func (w *Writer) Prune(ctx context.Context, l Limits, most int) (p Pruned, err e
 		if err != nil {
 			return fmt.Errorf("prune the job cache: %w", err)
 		}
+		functions := make(map[int64]struct{})
 		for i, job := range old {
 			switch {
 			case job.stamp < stampOf(l.Before):
@@ -54,9 +55,13 @@ func (w *Writer) Prune(ctx context.Context, l Limits, most int) (p Pruned, err e
 			default:
 				continue
 			}
-			if err := tx.deleteJob(job.jid); err != nil {
+			if err := tx.deleteJob(job); err != nil {
 				return fmt.Errorf("prune the job cache: %w", err)
 			}
+			functions[job.fun] = struct{}{}
+		}
+		if err := tx.dropFunctions(functions); err != nil {
+			return fmt.Errorf("prune the job cache: %w", err)
 		}
 		p.More = p.Old+p.Over == most
 		if p.Over > 0 {
@@ -74,17 +79,17 @@ func (w *Writer) Prune(ctx context.Context, l Limits, most int) (p Pruned, err e
 	return p, err
 }
 
-func (tx *Tx) deleteJob(jid string) error {
+func (tx *Tx) deleteJob(job aged) error {
 	w := tx.w
 	for _, table := range []string{"jobs", "returns", "failures"} {
-		if err := tx.run("DELETE FROM "+table+" WHERE jid = ?", jid); err != nil {
+		if err := tx.run("DELETE FROM "+table+" WHERE jid = ?", job.key); err != nil {
 			return err
 		}
 		if table == "jobs" && w.jobs > 0 {
 			w.jobs--
 		}
 	}
-	delete(w.known, jid)
+	delete(w.known, jidOf(job.key))
 	return nil
 }
 
@@ -164,18 +169,18 @@ func (w *Writer) giveBack(ctx context.Context) (more bool, err error) {
 	return free > freePages, nil
 }
 
-// aged is a job with the time of its announcement.
+// aged is a job with the time of its announcement and the id of its function.
 type aged struct {
-	jid   string
-	stamp int64
+	key        []byte
+	stamp, fun int64
 }
 
 // oldest are the first jobs by jid, which is by time.
 func (tx *Tx) oldest(most int) (jobs []aged, err error) {
-	err = sqlitex.Execute(tx.w.conn, "SELECT jid, stamp FROM jobs ORDER BY jid LIMIT ?", &sqlitex.ExecOptions{
+	err = sqlitex.Execute(tx.w.conn, "SELECT jid, stamp, fun FROM jobs ORDER BY jid LIMIT ?", &sqlitex.ExecOptions{
 		Args: []any{most},
 		ResultFunc: func(stmt *sqlite.Stmt) error {
-			jobs = append(jobs, aged{stmt.ColumnText(0), stmt.ColumnInt64(1)})
+			jobs = append(jobs, aged{columnBytes(stmt, 0), stmt.ColumnInt64(1), stmt.ColumnInt64(2)})
 			return nil
 		},
 	})

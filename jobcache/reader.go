@@ -144,11 +144,15 @@ const jobColumns = "jid, fun, source, stamp, load, metadata, minions, announced"
 
 // readJob reads one row of jobs, a stub as well.
 func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
+	key, err := appendKey(nil, jid)
+	if err != nil {
+		return nil, ErrUnknownJob
+	}
 	stmt, err := conn.Prepare("SELECT " + jobColumns + " FROM jobs WHERE jid = ?")
 	if err != nil {
 		return nil, err
 	}
-	stmt.BindText(1, jid)
+	stmt.BindBytes(1, key)
 	found, err := stmt.Step()
 	if err != nil || !found {
 		if err == nil {
@@ -156,7 +160,7 @@ func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
 		}
 		return nil, errors.Join(err, stmt.Reset())
 	}
-	job, err := new(row).job(stmt)
+	job, err := (&row{conn: conn}).job(stmt)
 	if err == nil {
 		job.Minions, err = scanMinions(stmt)
 	}
@@ -165,50 +169,35 @@ func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
 
 // row is a row of jobs; its memory serves the next row as well.
 type row struct {
-	scanned        Job
-	name           []byte
-	names          map[string]string // of functions: a listing meets few, each many times
-	load, metadata []byte
-	unpacked       []byte
+	conn                *sqlite.Conn
+	scanned             Job
+	names               map[int64]string // of functions
+	key, load, metadata []byte
+	packer              packer
 }
-
-// fun reads the name of the function.
-func (r *row) fun(stmt *sqlite.Stmt) string {
-	r.name = columnInto(stmt, 1, r.name)
-	name, ok := r.names[string(r.name)]
-	if !ok {
-		name = string(r.name)
-		if r.names == nil || len(r.names) == maxNames {
-			r.names = make(map[string]string)
-		}
-		r.names[name] = name
-	}
-	return name
-}
-
-// maxNames bounds how many names a row remembers.
-const maxNames = 4096
 
 // job reads all but the minions, which a listing does not ask for.
 func (r *row) job(stmt *sqlite.Stmt) (*Job, error) {
+	r.key = columnInto(stmt, 0, r.key)
 	r.load = columnInto(stmt, 4, r.load)
 	r.metadata = columnInto(stmt, 5, r.metadata)
-	load, err := unpack(r.load, &r.unpacked)
+	fun, err := r.function(stmt.ColumnInt64(1))
 	if err != nil {
 		return nil, err
 	}
 	r.scanned = Job{
-		JID: stmt.ColumnText(0), Fun: r.fun(stmt), Source: Source(stmt.ColumnInt64(2)),
-		Stamp: stmt.ColumnInt64(3), Load: load, Metadata: r.metadata, Announced: stmt.ColumnText(7),
+		JID: jidOf(r.key), Fun: fun, Source: Source(stmt.ColumnInt64(2)),
+		Stamp: stmt.ColumnInt64(3), Metadata: r.metadata, Announced: stmt.ColumnText(7),
 	}
-	return &r.scanned, nil
+	r.scanned.Load, err = r.packer.unpack(r.load, r.packer.ofJob(&r.scanned))
+	return &r.scanned, err
 }
 
 func scanMinions(stmt *sqlite.Stmt) ([]string, error) {
 	if stmt.ColumnIsNull(6) {
 		return nil, nil
 	}
-	raw, err := unpack(columnBytes(stmt, 6), new([]byte))
+	raw, err := new(packer).unpack(columnBytes(stmt, 6), texts{})
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +207,7 @@ func scanMinions(stmt *sqlite.Stmt) ([]string, error) {
 	}
 	list, ok := v.(value.List)
 	if !ok {
-		return nil, fmt.Errorf("minions of %s: %w: a list was stored", stmt.ColumnText(0), value.ErrMalformed)
+		return nil, fmt.Errorf("minions of %s: %w: a list was stored", jidOf(columnBytes(stmt, 0)), value.ErrMalformed)
 	}
 	ids := make([]string, 0, len(list))
 	for _, id := range list {
@@ -245,31 +234,32 @@ func columnInto(stmt *sqlite.Stmt, col int, buf []byte) []byte {
 // is valid until f returns.
 func (r *Reader) Jobs(ctx context.Context, s Selection, f func(*Job) error) error {
 	const from = "SELECT " + jobColumns + " FROM jobs WHERE source > 0 AND jid >= ?1 AND jid < ?2"
-	args, query := []any{s.From, s.behind()}, from
-	wanted := func(string) bool { return true }
+	first, behind := s.keys()
+	args, query := []any{first, behind}, from
+	row := row{conn: r.conn}
+	wanted := func(int64) bool { return true }
 	if s.Fun != nil {
-		names, err := r.functions(ctx, s.Fun)
-		if err != nil || len(names) == 0 {
+		ids, err := r.functions(ctx, s.Fun)
+		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if len(names) <= maxArms {
-			arms := make([]string, len(names))
-			for i, name := range names {
+		if len(ids) <= maxArms {
+			arms := make([]string, len(ids))
+			for i, id := range ids {
 				arms[i] = fmt.Sprintf("%s AND fun = ?%d", from, len(args)+1)
-				args = append(args, name)
+				args = append(args, id)
 			}
 			query = strings.Join(arms, " UNION ALL ")
 		} else {
-			wanted = func(name string) bool { _, ok := slices.BinarySearch(names, name); return ok }
+			wanted = func(id int64) bool { _, ok := slices.BinarySearch(ids, id); return ok }
 		}
 	}
 	query += " ORDER BY jid"
 	if s.Newest {
 		query += " DESC"
 	}
-	var row row
 	return r.each(ctx, query, func(stmt *sqlite.Stmt) error {
-		if !wanted(row.fun(stmt)) {
+		if !wanted(stmt.ColumnInt64(1)) {
 			return nil
 		}
 		job, err := row.job(stmt)
@@ -284,64 +274,59 @@ func (r *Reader) Jobs(ctx context.Context, s Selection, f func(*Job) error) erro
 // finds. Above it all jobs are read.
 const maxArms = 16
 
-// functions returns the names of functions that f takes, sorted. It goes from one name to the
-// next, however many jobs each has.
-func (r *Reader) functions(ctx context.Context, f func(name string) bool) (names []string, err error) {
-	err = r.each(ctx, `WITH RECURSIVE names(name) AS (
-			SELECT min(fun) FROM jobs
-			UNION ALL SELECT (SELECT min(fun) FROM jobs WHERE fun > name) FROM names WHERE name IS NOT NULL)
-		SELECT name FROM names WHERE name IS NOT NULL`,
-		func(stmt *sqlite.Stmt) error {
-			if name := stmt.ColumnText(0); f(name) {
-				names = append(names, name)
-			}
-			return nil
-		})
-	return names, err
-}
-
 // Returns calls f with each return to a job, by minion. The return is valid until f returns.
 func (r *Reader) Returns(ctx context.Context, jid string, f func(*Return) error) error {
-	return r.returns(ctx, "jid = ? ORDER BY minion", f, jid)
+	return r.returns(ctx, jid, "jid = ?1 ORDER BY minion", f)
 }
 
-// returns calls f with each return that the condition is true of.
-func (r *Reader) returns(ctx context.Context, condition string, f func(*Return) error, args ...any) error {
+// returns calls f with each return to a job that the condition is true of.
+func (r *Reader) returns(ctx context.Context, jid, condition string, f func(*Return) error, args ...any) error {
 	var (
-		ret           Return
-		blob, scratch []byte
+		ret    Return
+		blob   []byte
+		packer packer
 	)
-	return r.each(ctx, "SELECT minion, stamp, form, event FROM returns WHERE "+condition, func(stmt *sqlite.Stmt) error {
-		blob = columnInto(stmt, 3, blob)
-		event, err := unpack(blob, &scratch)
-		if err != nil {
-			return err
-		}
+	query := "SELECT minion, stamp, form, event FROM returns WHERE " + condition
+	return r.ofJob(ctx, jid, query, func(stmt *sqlite.Stmt) (err error) {
 		ret = Return{
-			Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1), Event: event,
+			Minion: stmt.ColumnText(0), Stamp: stmt.ColumnInt64(1),
 			Trimmed: stmt.ColumnInt64(2) == formCut, Kept: stmt.ColumnInt64(2) == formKept,
+		}
+		blob = columnInto(stmt, 3, blob)
+		if ret.Event, err = packer.unpack(blob, packer.ofReturn(jid, &ret)); err != nil {
+			return err
 		}
 		return f(&ret)
 	}, args...)
+}
+
+// ofJob calls f with every row of a query about a job, whose key is the first argument. What
+// is no jid has none.
+func (r *Reader) ofJob(ctx context.Context, jid, query string, f func(*sqlite.Stmt) error, args ...any) error {
+	key, err := appendKey(nil, jid)
+	if err != nil {
+		return nil //nolint:nilerr // such a job is not known
+	}
+	return r.each(ctx, query, f, append([]any{key}, args...)...)
 }
 
 // Returned lists the minions that have returned to a job, sorted, and reads nothing of what
 // they returned.
 func (r *Reader) Returned(ctx context.Context, jid string) ([]string, error) {
 	var ids []string
-	err := r.each(ctx, "SELECT minion FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
+	err := r.ofJob(ctx, jid, "SELECT minion FROM returns WHERE jid = ? ORDER BY minion", func(stmt *sqlite.Stmt) error {
 		ids = append(ids, stmt.ColumnText(0))
 		return nil
-	}, jid)
+	})
 	return ids, err
 }
 
 // Failures calls f with each state that failed in a job.
 func (r *Reader) Failures(ctx context.Context, jid string, f func(Failure)) error {
-	return r.each(ctx, "SELECT minion, run, stamp FROM failures WHERE jid = ?", func(stmt *sqlite.Stmt) error {
+	return r.ofJob(ctx, jid, "SELECT minion, run, stamp FROM failures WHERE jid = ?", func(stmt *sqlite.Stmt) error {
 		f(Failure{Minion: stmt.ColumnText(0), Run: stmt.ColumnInt64(1), Stamp: stmt.ColumnText(2)})
 		return nil
-	}, jid)
+	})
 }
 
 // each calls f with every row of a query.

@@ -386,8 +386,8 @@ func sameLoad(a, b *Job) bool {
 
 // Cut lists up to most returns that the store has only as the bus has cut them.
 func (tx *Tx) Cut(most int) (found [][2]string, err error) {
-	err = tx.each("SELECT jid, minion FROM returns WHERE form = 1 ORDER BY jid DESC LIMIT ?", func(jid, minion string) {
-		found = append(found, [2]string{jid, minion})
+	err = tx.each("SELECT jid, minion FROM returns WHERE form = 1 ORDER BY jid DESC LIMIT ?", func(key, minion string) {
+		found = append(found, [2]string{jidOf([]byte(key)), minion})
 	}, most)
 	return found, err
 }

@@ -19,7 +19,16 @@ func (s *Selection) behind() string {
 	if s.To == "" {
 		return ":" // behind the digits
 	}
-	return s.To + "`" // behind _, which a pid follows
+	return s.To + afterPID
+}
+
+// afterPID stands behind _, which a pid follows.
+const afterPID = "`"
+
+// keys are the first key inside the bounds, and one behind the last.
+func (s *Selection) keys() (first, behind []byte) {
+	first, behind = bound(s.From, '0'), bound(s.To, '9')
+	return first, append(behind, afterPID...)
 }
 
 // within tells whether a jid is inside the bounds.

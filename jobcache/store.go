@@ -18,7 +18,7 @@ const File = "jobs.db"
 // schemaVersion stands in the file's user_version; applicationID tells gorun's files from
 // others of SQLite ("goru").
 const (
-	schemaVersion = 2
+	schemaVersion = 3
 	applicationID = 0x676f7275
 )
 
@@ -31,8 +31,8 @@ const busyTimeout = 10 * time.Second
 
 const schema = `
 CREATE TABLE jobs (
-	jid       TEXT PRIMARY KEY,
-	fun       TEXT NOT NULL,
+	jid       BLOB PRIMARY KEY, -- two digits in a byte; hex(jid) shows them
+	fun       INTEGER NOT NULL, -- id of functions
 	source    INTEGER NOT NULL, -- Source
 	stamp     INTEGER NOT NULL, -- microseconds since 1970, of the event of source
 	load      BLOB NOT NULL,    -- msgpack map, packed
@@ -42,8 +42,13 @@ CREATE TABLE jobs (
 ) WITHOUT ROWID;
 CREATE INDEX jobs_fun ON jobs (fun); -- and by jid within a function
 
+CREATE TABLE functions (
+	id   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE   -- of several, with commas; empty: not known
+);
+
 CREATE TABLE returns (
-	jid     TEXT NOT NULL,
+	jid     BLOB NOT NULL,      -- as in jobs
 	minion  TEXT NOT NULL,
 	stamp   INTEGER NOT NULL,   -- microseconds since 1970
 	form    INTEGER NOT NULL,   -- 0: as the bus carried it, 1: likewise, but cut, 2: as Salt's cache has it
@@ -54,7 +59,7 @@ CREATE INDEX cut ON returns (jid, minion) WHERE form = 1;
 
 -- States that failed, as the master tells of each by itself behind the return.
 CREATE TABLE failures (
-	jid    TEXT NOT NULL,
+	jid    BLOB NOT NULL,       -- as in jobs
 	minion TEXT NOT NULL,
 	run    INTEGER NOT NULL,    -- __run_num__
 	stamp  TEXT NOT NULL,       -- _stamp of the event

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func newStore(t *testing.T) (path string, w *jobcache.Writer) {
 	return path, w
 }
 
-// integrity lets SQLite look through the whole file.
+// integrity lets SQLite look through the whole file, and for jobs whose function has no name.
 func integrity(t *testing.T, path string) {
 	t.Helper()
 	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
@@ -57,6 +58,23 @@ func integrity(t *testing.T, path string) {
 	if err != nil {
 		t.Error(err)
 	}
+	if n := count(t, conn, "SELECT count(*) FROM jobs WHERE fun NOT IN (SELECT id FROM functions)"); n != 0 {
+		t.Errorf("%d jobs of functions that have no name", n)
+	}
+}
+
+// count answers a query of one number.
+func count(t *testing.T, conn *sqlite.Conn, query string) int {
+	t.Helper()
+	stmt, _, err := conn.PrepareTransient(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := sqlitex.ResultInt(stmt)
+	if err := errors.Join(err, stmt.Finalize()); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func update(t *testing.T, w *jobcache.Writer, f func(*jobcache.Tx) error) {
@@ -237,7 +255,7 @@ func TestPrune(t *testing.T) {
 		for i := range 5 {
 			jid := fmt.Sprintf("2026112207382900000%d", i)
 			err = errors.Join(err,
-				tx.PutJob(jobcache.Job{JID: jid, Source: jobcache.FromNew, Stamp: int64(i) * 1e6, Load: raw(t)}),
+				tx.PutJob(jobcache.Job{JID: jid, Fun: []string{"a.first", "b.all"}[min(i, 1)], Source: jobcache.FromNew, Stamp: int64(i) * 1e6, Load: raw(t)}),
 				tx.PutReturn(jid, jobcache.Return{Minion: "m", Event: raw(t, "return", true)}),
 				tx.PutFailure(jid, jobcache.Failure{Minion: "m", Run: 1, Stamp: "x"}))
 		}
@@ -252,12 +270,26 @@ func TestPrune(t *testing.T) {
 	if jobs, returns, err := r.Count(t.Context()); jobs != 2 || returns != 2 || err != nil {
 		t.Errorf("%d jobs and %d returns stay, %v", jobs, returns, err)
 	}
+	// The names of functions leave with the last of their jobs.
+	functions := func() (names []string) {
+		err := r.Jobs(t.Context(), jobcache.Selection{Fun: func(name string) bool {
+			names = append(names, name)
+			return false
+		}}, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		return names
+	}
+	if names := functions(); !slices.Equal(names, []string{"b.all"}) {
+		t.Errorf("the functions that stay are %q", names)
+	}
 	// One that comes again after it left is taken like a new one.
 	update(t, w, func(tx *jobcache.Tx) error {
-		return tx.PutJob(jobcache.Job{JID: "20261122073829000000", Source: jobcache.FromReturn, Load: raw(t)})
+		return tx.PutJob(jobcache.Job{JID: "20261122073829000000", Fun: "a.first", Source: jobcache.FromReturn, Load: raw(t)})
 	})
-	if _, err := r.Job(t.Context(), "20261122073829000000"); err != nil {
-		t.Error(err)
+	if job, err := r.Job(t.Context(), "20261122073829000000"); err != nil || job.Fun != "a.first" {
+		t.Errorf("%+v, %v", job, err)
 	}
 }
 

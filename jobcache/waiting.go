@@ -25,7 +25,7 @@ func (tx *Tx) PutWaiting(era Era, messages iter.Seq[[]byte]) error {
 		if n == 0 {
 			return nil
 		}
-		err := tx.run("INSERT INTO waiting (era, messages, data) VALUES (?, ?, ?)", int64(era), n, pack(piece, &tx.w.buf))
+		err := tx.run("INSERT INTO waiting (era, messages, data) VALUES (?, ?, ?)", int64(era), n, tx.w.packer.pack(piece, texts{}))
 		piece, n = piece[:0], 0
 		return err
 	}
@@ -52,7 +52,7 @@ func (w *Writer) TakeWaiting(ctx context.Context, f func(tx *Tx, era Era, msg []
 			return err
 		}
 		more = true
-		piece, err := unpack(data, new([]byte))
+		piece, err := new(packer).unpack(data, texts{})
 		if err != nil {
 			return err
 		}

@@ -30,8 +30,11 @@ type Writer struct {
 	counts  map[string]int64
 	// counting has the counters by function, and the lag.
 	counting counting
-	jobs     int64  // how many there are, below zero where that is not known
-	buf      []byte // for pack
+	jobs     int64 // how many there are, below zero where that is not known
+	// functions remembers the ids of names.
+	functions map[string]int64
+	packer    packer
+	key       []byte
 	// Aside is where a store was put that was older or damaged; empty: there was none.
 	Aside string
 }
@@ -124,6 +127,7 @@ func (w *Writer) forget() {
 	w.dirty = make(map[string]struct{})
 	w.counts = make(map[string]int64)
 	w.counting = newCounting()
+	w.functions = make(map[string]int64)
 	w.jobs = -1
 }
 
@@ -272,7 +276,7 @@ func (tx *Tx) PutJob(job Job) error {
 			return nil
 		}
 	}
-	old, err := readJob(w.conn, job.JID)
+	old, err := readJob(w.conn, job.JID) // in memory of its own
 	if err != nil {
 		return fmt.Errorf("store job %s: %w", job.JID, err)
 	}
@@ -310,12 +314,20 @@ func (tx *Tx) writeJob(query string, job Job) error {
 		for _, id := range job.Minions {
 			raw = value.AppendText(raw, id)
 		}
-		minions = pack(raw, new([]byte))
+		minions = new(packer).pack(raw, texts{})
 	}
 	if job.Announced != "" {
 		announced = job.Announced
 	}
-	return tx.run(query, job.JID, job.Fun, int64(job.Source), job.Stamp, pack(withoutSecrets(job.Load), &w.buf), metadata, minions, announced)
+	fun, err := tx.function(job.Fun)
+	if err != nil {
+		return err
+	}
+	if w.key, err = appendKey(w.key[:0], job.JID); err != nil {
+		return err
+	}
+	load := w.packer.pack(withoutSecrets(job.Load), w.packer.ofJob(&job))
+	return tx.run(query, w.key, fun, int64(job.Source), job.Stamp, load, metadata, minions, announced)
 }
 
 // merge adds what an event tells to what is known of the job.
@@ -373,12 +385,17 @@ func (tx *Tx) PutReturn(jid string, r Return) error {
 	case r.Trimmed:
 		form = formCut
 	}
-	args := []any{jid, r.Minion, r.Stamp, form, pack(r.Event, &tx.w.buf)}
-	err := tx.run(`INSERT INTO returns (jid, minion, stamp, form, event) VALUES (?1, ?2, ?3, ?4, ?5)
+	w := tx.w
+	var err error
+	if w.key, err = appendKey(w.key[:0], jid); err != nil {
+		return fmt.Errorf("store the return of %s: %w", r.Minion, err)
+	}
+	args := []any{w.key, r.Minion, r.Stamp, form, w.packer.pack(r.Event, w.packer.ofReturn(jid, &r))}
+	err = tx.run(`INSERT INTO returns (jid, minion, stamp, form, event) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (jid, minion) DO NOTHING`, args...)
 	switch {
 	case err != nil:
-	case tx.w.conn.Changes() > 0:
+	case w.conn.Changes() > 0:
 		err = tx.countReturn(jid, &r)
 	default:
 		err = tx.run(`UPDATE returns SET stamp = ?3, form = ?4, event = ?5 WHERE jid = ?1 AND minion = ?2
@@ -392,7 +409,10 @@ func (tx *Tx) PutReturn(jid string, r Return) error {
 
 // PutFailure stores that a state of a return failed.
 func (tx *Tx) PutFailure(jid string, f Failure) error {
-	err := tx.run("INSERT OR IGNORE INTO failures (jid, minion, run, stamp) VALUES (?, ?, ?, ?)", jid, f.Minion, f.Run, f.Stamp)
+	key, err := appendKey(nil, jid)
+	if err == nil {
+		err = tx.run("INSERT OR IGNORE INTO failures (jid, minion, run, stamp) VALUES (?, ?, ?, ?)", key, f.Minion, f.Run, f.Stamp)
+	}
 	if err != nil {
 		return fmt.Errorf("store a failure of %s in %s: %w", f.Minion, jid, err)
 	}

@@ -27,7 +27,7 @@ func jidOf(n int) string {
 	return strings.Replace(began.Add(time.Duration(n)*1_234_567*time.Microsecond).Format("20060102150405.000000"), ".", "", 1)
 }
 
-// newJob makes the nth job of a mixed day: pings, commands of which some fail, states, and
+// newJob makes, as Salt 3008 has it, the nth job of a mixed day: pings, commands of which some fail, states, and
 // the find_job questions that every salt command asks. A few returns are missing.
 func newJob(n int, minions value.List) job {
 	kinds := []struct {
@@ -41,14 +41,14 @@ func newJob(n int, minions value.List) job {
 	}
 	kind := kinds[n%len(kinds)]
 	j := job{jid: jidOf(n), minions: minions}
-	j.load = value.NewMap("jid", j.jid, "tgt", "web-*", "tgt_type", "glob",
-		"user", []string{"root", "sudo_alice", "bob"}[n%3], "fun", kind.fun, "arg", kind.arg)
+	user := []string{"root", "sudo_alice", "bob"}[n%3]
+	j.load = value.NewMap("jid", j.jid, "tgt_type", "glob", "tgt", "web-*", "user", user, "fun", kind.fun, "arg", kind.arg)
 	for i, id := range minions {
 		if n%97 == 0 && i == len(minions)-1 {
 			continue
 		}
-		ret := value.NewMap("cmd", "_return", "id", id, "jid", j.jid, "fun", kind.fun, "fun_args", kind.arg,
-			"return", true, "retcode", int64(0), "success", true)
+		ret := value.NewMap("cmd", "_return", "id", id, "success", true, "return", true, "retcode", int64(0),
+			"jid", j.jid, "fun", kind.fun, "fun_args", kind.arg, "user", user)
 		switch kind.fun {
 		case "cmd.run":
 			ret.Set("return", fmt.Sprintf("job %d\nsecond line", n))
@@ -93,9 +93,9 @@ func manyStates(n, files int) *value.Map {
 		name := fmt.Sprintf("/etc/web/conf.d/%d-%d.conf", i, n)
 		id := fmt.Sprintf("web-configuration-%d", i)
 		all.Entries = append(all.Entries, value.Entry{Key: "file_|-" + id + "_|-" + name + "_|-managed", Val: value.NewMap(
-			"__id__", id, "__run_num__", int64(i), "__sls__", "web.configuration", "changes", changes,
-			"comment", "File "+name+" is in the correct state", "duration", float64((n*7919+i*104729)%90000)/100,
-			"name", name, "result", true, "start_time", fmt.Sprintf("12:00:%02d.%06d", i%60, (n*7919)%1e6),
+			"name", name, "changes", changes, "result", true, "comment", "File "+name+" is in the correct state",
+			"__sls__", "web.configuration", "__run_num__", int64(i), "start_time", fmt.Sprintf("12:00:%02d.%06d", i%60, (n*7919)%1e6),
+			"duration", float64((n*7919+i*104729)%90000)/100, "__id__", id,
 		)})
 	}
 	return all
@@ -129,15 +129,22 @@ func (j job) returned(i int) []byte {
 	id, _ := j.returns[i].Get("id")
 	data := value.NewMap()
 	data.Entries = append(data.Entries, j.returns[i].Entries...)
-	return j.frame(fmt.Sprint("ret/", id), data)
+	return j.frame(fmt.Sprint("ret/", id), data, value.Entry{Key: "ts", Val: j.time().Unix()})
 }
 
-func (j job) frame(what string, data *value.Map) []byte {
+// time is that of the jid, in seconds.
+func (j job) time() time.Time {
 	t, err := time.Parse("20060102150405", j.jid[:14])
 	if err != nil {
 		panic(err) // jidOf made it
 	}
-	data.Set("_stamp", t.Format("2006-01-02T15:04:05.")+j.jid[14:])
+	return t
+}
+
+// frame is an event with its _stamp, and what a master puts behind that.
+func (j job) frame(what string, data *value.Map, more ...value.Entry) []byte {
+	data.Set("_stamp", j.time().Format("2006-01-02T15:04:05.")+j.jid[14:]+"+00:00")
+	data.Entries = append(data.Entries, more...)
 	return eventtest.Frame("salt/job/"+j.jid+"/"+what, data, event.FormStream)
 }
 
