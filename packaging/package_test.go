@@ -88,10 +88,10 @@ func use(t *testing.T, root string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(run) })
-	conf := fmt.Sprintf("cachedir: %s\npki_dir: %s\nsock_dir: %s\nid: lab_master\nkeep_jobs_seconds: 0\n",
+	conf := fmt.Sprintf("cachedir: %s\npki_dir: %s\nsock_dir: %s\nid: lab_master\nkeep_jobs_seconds: 0\ngorun: {settle: 0.1}\n",
 		filepath.Join(root, "var/cache/salt/master"), filepath.Join(root, "etc/salt/pki"), run)
 	etc := filepath.Join(root, "etc/salt")
-	if err := errors.Join(os.MkdirAll(etc, 0o755), os.WriteFile(filepath.Join(etc, "master"), []byte(conf), 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(etc, 0o755), os.MkdirAll(filepath.Join(root, "var/cache/salt/master/jobs"), 0o755), os.WriteFile(filepath.Join(etc, "master"), []byte(conf), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	const jid = "20261122073829000001"
