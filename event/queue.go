@@ -51,6 +51,13 @@ func (q *Queue) Put(msg []byte) bool {
 // Ready holds a token while something may be waiting.
 func (q *Queue) Ready() <-chan struct{} { return q.ready }
 
+// Size tells the bytes that wait or were taken last, and their bound.
+func (q *Queue) Size() (used, most int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bufs[0].size + q.bufs[1].size, q.max
+}
+
 // Take returns all messages that wait. It is valid until the next Take.
 func (q *Queue) Take() [][]byte {
 	q.mu.Lock()

@@ -52,7 +52,7 @@ func TestDeb(t *testing.T) {
 	for _, name := range []string{
 		"usr/bin/gorun", "usr/lib/systemd/system/gorun.service", "usr/share/man/man1/gorun.1.gz",
 		"usr/share/bash-completion/completions/gorun", "usr/share/zsh/vendor-completions/_gorun",
-		"usr/share/fish/vendor_completions.d/gorun.fish",
+		"usr/share/fish/vendor_completions.d/gorun.fish", "usr/share/gorun/gorun.rules.yml", "usr/share/gorun/grafana-dashboard.json",
 	} {
 		if info, err := os.Stat(filepath.Join(root, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)

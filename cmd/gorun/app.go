@@ -34,7 +34,7 @@ func (p *program) execute(ctx context.Context, args []string) error {
 }
 
 const usageText = `gorun [options] <runner>.<function> [arguments]
-gorun [options] subscribe|cache|events|watch|live
+gorun [options] subscribe|cache|events|watch|live|metrics
 gorun [options] check minions|jobs|returns|subscriber`
 
 const description = `A dotted word is a function of a runner, as salt-run has it; a bare word is
@@ -61,7 +61,7 @@ func (p *program) app() *cli.App {
 		Action:          p.runFunction,
 		Commands: []*cli.Command{
 			p.subscribeCommand(), p.cacheCommand(), p.checkCommand(), p.doctorCommand(), p.completeCommand(), p.eventsCommand(),
-			p.watchCommand(), p.liveCommand(),
+			p.watchCommand(), p.liveCommand(), p.metricsCommand(),
 		},
 		// Errors are reported in one place, and nothing but run ends the process.
 		ExitErrHandler: func(*cli.Context, error) {},
@@ -88,7 +88,13 @@ func (p *program) printVersions() error {
 
 // versionText tells the version, the commit and the Go release that gorun is made of.
 func versionText() string {
-	commit, goVersion := "unknown", "unknown"
+	release, commit, goVersion := builtOf()
+	return fmt.Sprintf("gorun %s (commit %s, %s)", release, commit, goVersion)
+}
+
+// builtOf is what versionText tells.
+func builtOf() (release, commit, goVersion string) {
+	commit, goVersion = "unknown", "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		goVersion = info.GoVersion
 		for _, s := range info.Settings {
@@ -97,5 +103,5 @@ func versionText() string {
 			}
 		}
 	}
-	return fmt.Sprintf("gorun %s (commit %s, %s)", version, commit, goVersion)
+	return version, commit, goVersion
 }

@@ -23,8 +23,11 @@ import (
 
 func (p *program) subscribeCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "subscribe",
-		Usage:  "keep the job cache current from the master's event bus, until SIGTERM; SIGHUP reads the configuration again",
+		Name:  "subscribe",
+		Usage: "keep the job cache current from the master's event bus, until SIGTERM; SIGHUP reads the configuration again",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "metrics", Usage: "serve Prometheus metrics at `ADDRESS`, host:port or a port of the loopback interface; above the setting of that name"},
+		},
 		Action: p.runSubscribe,
 	}
 }
@@ -36,6 +39,9 @@ func (p *program) runSubscribe(c *cli.Context) error {
 	}
 	conf, err := p.load(c, log)
 	if err != nil {
+		return err
+	}
+	if _, _, err := metricsAddress(c, conf); err != nil {
 		return err
 	}
 	if err := becomeUser(conf.User, filepath.Dir(storePath(conf))); err != nil {
@@ -51,8 +57,12 @@ func (p *program) runSubscribe(c *cli.Context) error {
 	signal.Notify(asked, syscall.SIGUSR1) // gorun cache repair
 	defer signal.Stop(asked)
 	cfg := p.subscription(conf, log)
+	cfg.Queue = event.NewQueue(int(conf.Gorun.QueueSize))
 	cfg.Asked = asked
+	exporter := newExporter(ctx, c, log, cfg.Queue)
+	defer exporter.wait()
 	cfg.Ready = func() {
+		exporter.use(conf)
 		p.say("following the bus at %s into %s", conf.EventSocket(), storePath(conf))
 		manager.ready()
 	}
@@ -65,6 +75,7 @@ func (p *program) runSubscribe(c *cli.Context) error {
 		for _, name := range fixedSettings(conf, next) {
 			log.Warn("takes effect when the subscriber is started anew", "setting", name)
 		}
+		exporter.use(next)
 		return p.subscription(next, log), nil
 	})
 	var pinging sync.WaitGroup
@@ -86,7 +97,6 @@ func (p *program) subscription(conf *master.Config, log *slog.Logger) subscriber
 		MasterID:      conf.ID(),
 		RunnerReturns: conf.RunnerReturns,
 		Keep:          conf.KeepJobs,
-		QueueBytes:    int(conf.Gorun.QueueSize),
 		Kept:          func() (*jobcache.SaltCache, error) { return keptCache(conf, log) },
 		Settle:        conf.Gorun.Settle,
 		MaxReturn:     conf.Gorun.MaxReturnSize,

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -353,5 +355,48 @@ func TestHandOver(t *testing.T) {
 	}
 	if err := handOver(filepath.Join(t.TempDir(), "none"), daemon, daemon); err != nil {
 		t.Error(err)
+	}
+}
+
+// Metrics are served where the configuration says, also when it says so later; an address
+// that cannot be had ends nothing, and nothing is served when the subscriber has ended.
+func TestServesMetrics(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := startSubscriber(t, shortDir(t), fmt.Sprintf("keep_jobs_seconds: 0\ngorun: {metrics: '%s'}\n", taken.Addr()), oldJob())
+	d.told(t, "READY=1")
+	d.jobs(t, 1)
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.configure(t, fmt.Sprintf("keep_jobs_seconds: 0\ngorun: {metrics: %s}\n", port))
+	d.signal(t, syscall.SIGHUP)
+	d.told(t, "RELOADING=1")
+	d.told(t, "READY=1")
+	res, err := http.Get("http://" + taken.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"gorun_subscriber_up 1\n", "gorun_queue_max_bytes 6.7108864e+07\n", `gorun_jobs_total{function="test.ping"} 1` + "\n"} {
+		if !bytes.Contains(body, []byte(want)) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	d.signal(t, syscall.SIGTERM)
+	if err := d.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(d.errs.String(), `metrics are not served; all else goes on" setting="gorun: metrics"`) {
+		t.Error("the address that was taken is not said")
 	}
 }

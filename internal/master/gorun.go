@@ -1,9 +1,12 @@
 package master
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +31,10 @@ type Gorun struct {
 	MaxMinions int64
 	// MaxSize (bytes) and MaxJobs bound the job cache; 0 is without bound.
 	MaxSize, MaxJobs int64
+	// Metrics is where the subscriber serves them, host:port; empty: nowhere. MetricsMinions
+	// adds those of each minion.
+	Metrics        string
+	MetricsMinions bool
 }
 
 // readGorun reads the key gorun:. A setting that does not exist is noted, one that
@@ -68,6 +75,10 @@ func (c *Config) readGorun() (Gorun, error) {
 			err = size(&g.MaxSize, e, 0)
 		case "max_jobs":
 			err = size(&g.MaxJobs, e, 0)
+		case "metrics":
+			err = address(&g.Metrics, e)
+		case "metrics_minions":
+			err = flag(&g.MetricsMinions, e)
 		default:
 			c.note(slog.LevelWarn, "gorun has no setting %s", kindOf(e.Key))
 		}
@@ -113,6 +124,54 @@ func size(into *int64, e value.Entry, least int64) error {
 		return nil
 	}
 	return fmt.Errorf("gorun: %s is %s, not a size of at least %d (500MB, 2GiB)", e.Key, kindOf(e.Val), least)
+}
+
+// address takes a setting that is where to listen. False and null are nowhere.
+func address(into *string, e value.Entry) error {
+	if e.Val == nil || e.Val == false {
+		*into = ""
+		return nil
+	}
+	text, _ := scalarText(e.Val)
+	at, err := ListenAddress(text)
+	if err != nil {
+		return fmt.Errorf("gorun: %s is %s, not where to listen (9757, \"127.0.0.1:9757\")", e.Key, kindOf(e.Val))
+	}
+	*into = at
+	return nil
+}
+
+// errAddress is returned for what is no address to listen at.
+var errAddress = errors.New("not host:port, nor a port")
+
+// ListenAddress reads host:port, or a port alone, which is one of the loopback interface: to
+// be reached by other machines has to be written out. Empty text stays so.
+func ListenAddress(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	host, port := "", text
+	if strings.Contains(text, ":") {
+		var err error
+		if host, port, err = net.SplitHostPort(text); err != nil {
+			return "", fmt.Errorf("%s: %w", text, errAddress)
+		}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "", fmt.Errorf("%s: %w", text, errAddress)
+	}
+	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port), nil
+}
+
+// flag takes a setting that is True or False.
+func flag(into *bool, e value.Entry) error {
+	on, ok := e.Val.(bool)
+	if !ok {
+		return fmt.Errorf("gorun: %s is %s, not True or False", e.Key, kindOf(e.Val))
+	}
+	*into = on
+	return nil
 }
 
 // choose takes a setting's text, which must be one of the choices.

@@ -21,8 +21,8 @@ type Config struct {
 	RunnerReturns bool
 	// Keep is how long jobs stay in the store; 0 is for ever.
 	Keep time.Duration
-	// QueueBytes bounds what may wait for the disk; 0 is 64 MiB.
-	QueueBytes int
+	// Queue holds what waits for the disk; nil: one of 64 MiB.
+	Queue *event.Queue
 	// Kept opens Salt's own job cache, which fills holes; its error says why none can be.
 	Kept func() (*jobcache.SaltCache, error)
 	// Settle is how long Salt may take to write what it has announced: a hole counts as
@@ -56,7 +56,9 @@ type Config struct {
 }
 
 func (cfg *Config) defaults() {
-	cfg.QueueBytes = cmp.Or(cfg.QueueBytes, defaultQueue)
+	if cfg.Queue == nil {
+		cfg.Queue = event.NewQueue(defaultQueue)
+	}
 	cfg.MaxReturn = cmp.Or(cfg.MaxReturn, defaultReturn)
 	cfg.EndWithin = cmp.Or(cfg.EndWithin, endWithin)
 	cfg.MaxMinions = cmp.Or(cfg.MaxMinions, defaultMinions)

@@ -205,7 +205,7 @@ func TestHoleOfDisconnect(t *testing.T) {
 // read.
 func TestHolesOfLoss(t *testing.T) {
 	s := newStation(t)
-	s.cfg.QueueBytes = 5000
+	s.cfg.Queue = event.NewQueue(5000)
 	s.cfg.Bus.MaxMessage = 50_000
 	large := func(n int) []byte {
 		return eventtest.Frame("big/one", value.NewMap("x", string(make([]byte, n))), event.FormStream)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gorun/event"
 	"gorun/event/eventtest"
 	"gorun/jobcache"
 	"gorun/value"
@@ -35,7 +36,7 @@ func TestFlood(t *testing.T) {
 		length = time.Minute
 	}
 	s := newStation(t)
-	s.cfg.QueueBytes = queue
+	s.cfg.Queue = event.NewQueue(queue)
 	s.cfg.stall = func() { time.Sleep(50 * time.Millisecond) }
 	bus, err := eventtest.Listen(t.Context(), s.cfg.Bus.Path)
 	if err != nil {
@@ -139,7 +140,7 @@ func TestDiskFull(t *testing.T) {
 	s := newStation(t)
 	disk := smallDisk(t, 4<<20)
 	s.cfg.Store = filepath.Join(disk, "gorun", jobcache.File)
-	s.cfg.QueueBytes = 1 << 20
+	s.cfg.Queue = event.NewQueue(1 << 20)
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	s := &subscriber{
 		cfg: cfg, log: cfg.Log, writer: w,
-		queue: event.NewQueue(cfg.QueueBytes),
+		queue: cfg.Queue,
 		apply: applier{
 			masterID: cfg.MasterID, runners: cfg.RunnerReturns, now: cfg.now,
 			maxReturn: cfg.MaxReturn, maxMinions: cfg.MaxMinions,

@@ -130,7 +130,7 @@ func TestReconnect(t *testing.T) {
 func TestOverrun(t *testing.T) {
 	store := filepath.Join(t.TempDir(), jobcache.File)
 	big := eventtest.Frame("big/one", value.NewMap("x", string(make([]byte, 10_000))), event.FormStream)
-	cfg := subscriber.Config{Bus: bus(t, eventtest.Options{}, ping(1), big, ping(2)), Store: store, QueueBytes: 5000}
+	cfg := subscriber.Config{Bus: bus(t, eventtest.Options{}, ping(1), big, ping(2)), Store: store, Queue: event.NewQueue(5000)}
 	follow(t, cfg, func(s jobcache.Status) bool { return s.Events == 2 && s.Skipped["overrun"] == 1 })
 	if n := jobsIn(t, store); n != 2 {
 		t.Errorf("%d jobs", n)
