@@ -125,6 +125,10 @@ func measure(ctx context.Context, o options) (r *report, err error) {
 	if r.Idle, err = measureIdle(ctx, o.gorun, filepath.Join(dir, "idle"), o.idle); err != nil {
 		return nil, fmt.Errorf("idle: %w", err)
 	}
+	slog.Info("scrapes")
+	if r.Scrapes, err = measureScrapes(ctx, o.gorun, filepath.Join(dir, "scrapes"), o.events); err != nil {
+		return nil, fmt.Errorf("scrapes: %w", err)
+	}
 	slog.Info("latency")
 	if r.Latency, err = measureLatency(ctx, o.gorun, filepath.Join(dir, "latency")); err != nil {
 		return nil, fmt.Errorf("latency: %w", err)

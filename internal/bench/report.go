@@ -21,6 +21,7 @@ type report struct {
 	GorunCache   usage
 	Floods       []floodResult
 	Latency      latency
+	Scrapes      scrapes
 	Growths      []growth
 	Beside       besides
 	Idle         idle
@@ -79,6 +80,9 @@ func grouped(digits string) string {
 	return b.String()
 }
 
+// ScrapePace is how many events a second the scraped flood is to have.
+func (r *report) ScrapePace() int { return scrapePace }
+
 // goal is what a figure should be.
 type goal struct {
 	What, Want, Is string
@@ -114,6 +118,7 @@ func (r *report) Goals() []goal {
 	}
 	within("CPU of a small return", r.Floods[1].CPUPerEvent, 13*1e3)
 	within("first event after a connect until a reader sees it", r.Latency.First, 50e6)
+	within("slowest scrape of `/metrics` in a flood of "+grouped(fmt.Sprint(scrapePace))+" events a second", r.Scrapes.Slowest, 50e6)
 	all = append(all, goal{"memory of an idle subscriber", "25 MB", significant(float64(r.Idle.Memory)/1e6) + " MB", r.Idle.Memory <= 25e6})
 	return all
 }
