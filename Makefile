@@ -8,6 +8,8 @@ FUZZTIME ?= 10s
 TAGS := urfave_cli_no_docs
 
 export CGO_ENABLED ?= 0
+# The commit is in the binary wherever git tells it, whatever GOFLAGS says.
+BUILD := $(GO) build -trimpath -buildvcs=$(shell git rev-parse -q HEAD >/dev/null 2>&1 && echo true || echo false) -tags $(TAGS)
 
 NFPM := $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
 # 0.1.0 of the tag v0.1.0; between tags, and without any, a version that sorts before the next.
@@ -16,7 +18,7 @@ VERSION ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s
 .PHONY: build run test race lint fuzz screens bench conformance record packages torture systemd soak
 
 build: ## a static binary in bin/
-	$(GO) build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/gorun
+	$(BUILD) -o $(BIN) ./cmd/gorun
 
 run: build ## the main job, on this machine's master or on a recorded one
 	$(GO) run ./internal/demo -gorun $(BIN)
@@ -52,7 +54,7 @@ packages: ## static binaries, debs and rpms for amd64 and arm64, in dist/
 	mkdir -p dist
 	gzip -9nc docs/gorun.1 > dist/gorun.1.gz
 	set -e; for arch in amd64 arm64; do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -tags $(TAGS) \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(BUILD) \
 			-ldflags "-s -w -X main.version=$(VERSION)" -o dist/gorun-linux-$$arch ./cmd/gorun; \
 		for kind in deb rpm; do \
 			ARCH=$$arch VERSION='$(VERSION)' $(NFPM) package -f packaging/nfpm.yaml -p $$kind -t dist/; \

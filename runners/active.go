@@ -131,13 +131,10 @@ func pythonList(ids []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
+// activeJobs finds the jobs that somebody is at by what the cache knows.
 func activeJobs(ctx context.Context, env *Env) (*Answer, error) {
-	e := evidence{env: env, asked: make(map[string][]string)}
-	var err error
-	if e.minions, err = env.Cache.Minions(ctx); err != nil {
-		return nil, err
-	}
-	if e.known, err = env.Cache.Status(ctx, env.Now); err != nil {
+	e, err := newEvidence(ctx, env)
+	if err != nil {
 		return nil, err
 	}
 	var announced []string
@@ -145,7 +142,7 @@ func activeJobs(ctx context.Context, env *Env) (*Answer, error) {
 		switch {
 		case job.Source != jobcache.FromNew, job.Fun == "saltutil.running":
 			return nil
-		case job.Fun == "saltutil.find_job":
+		case job.Fun == findJobFun:
 			return e.note(job)
 		}
 		announced = append(announced, job.JID)
@@ -168,27 +165,6 @@ func activeJobs(ctx context.Context, env *Env) (*Answer, error) {
 	return a, a.age(ctx, env, time.Time{}, time.Time{})
 }
 
-// evidence is what tells whether a minion that has not returned is still at work.
-type evidence struct {
-	env     *Env
-	known   jobcache.Status
-	minions map[string]jobcache.Minion
-	asked   map[string][]string // the jids of the find_jobs about a jid, oldest first
-}
-
-// note keeps what a find_job asks for.
-func (e *evidence) note(job *jobcache.Job) error {
-	load, err := decodeLoad(e.env, job)
-	if err != nil {
-		return err
-	}
-	if args, _ := load.arg.(value.List); len(args) > 0 {
-		about := text(args[0])
-		e.asked[about] = append(e.asked[about], job.JID)
-	}
-	return nil
-}
-
 // active describes a job that somebody is at, as salt.runners.jobs.active does; nil for one
 // that nobody is.
 func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
@@ -196,24 +172,14 @@ func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(job.Minions) == 0 {
-		return nil, nil
-	}
-	returned, err := e.env.Cache.Returned(ctx, jid)
-	if err != nil {
-		return nil, err
-	}
-	rounds, err := e.inquiries(ctx, jid)
+	missing, returned, err := e.missing(ctx, job)
 	if err != nil {
 		return nil, err
 	}
 	running := value.List{}
-	for _, id := range slices.Sorted(slices.Values(job.Minions)) {
-		if _, ok := slices.BinarySearch(returned, id); ok {
-			continue
-		}
-		if pid, working := e.working(rounds, id); working {
-			running = append(running, value.NewMap(id, pid))
+	for _, m := range missing {
+		if m.AtWork() {
+			running = append(running, value.NewMap(m.ID, m.PID))
 		}
 	}
 	if len(running) == 0 {
@@ -230,80 +196,4 @@ func (e *evidence) active(ctx context.Context, jid string) (*value.Map, error) {
 	instance.Entries = append(instance.Entries,
 		value.Entry{Key: "Running", Val: running}, value.Entry{Key: "Returned", Val: ids})
 	return instance, nil
-}
-
-// inquiry is a find_job that asked about a job.
-type inquiry struct {
-	asked   map[string]bool
-	answers map[string]value.Value
-	over    bool // who has not answered will not
-}
-
-// inquiries reads the find_jobs about a job, oldest first.
-func (e *evidence) inquiries(ctx context.Context, jid string) ([]inquiry, error) {
-	rounds := make([]inquiry, 0, len(e.asked[jid]))
-	for _, question := range e.asked[jid] {
-		job, err := e.env.Cache.Job(ctx, question)
-		if err != nil {
-			return nil, err
-		}
-		r := inquiry{asked: make(map[string]bool, len(job.Minions))}
-		for _, id := range job.Minions {
-			r.asked[id] = true
-		}
-		if r.answers, err = returnsOf(ctx, e.env, question, findJobAnswer); err != nil {
-			return nil, err
-		}
-		r.over = e.env.Now.UnixMicro() >= job.Stamp+e.env.GatherJobTimeout.Microseconds()
-		rounds = append(rounds, r)
-	}
-	return rounds, nil
-}
-
-// working tells whether a minion that has not returned is still at a job, and with which
-// pid: by the newest find_job about it that the minion was asked, else unless it is down.
-func (e *evidence) working(rounds []inquiry, id string) (pid value.Value, working bool) {
-	for _, r := range slices.Backward(rounds) {
-		if !r.asked[id] {
-			continue
-		}
-		if answer, ok := r.answers[id]; ok {
-			m, _ := answer.(*value.Map)
-			pid, _ := m.Get("pid")
-			return pid, m.Len() > 0
-		}
-		if r.over {
-			return nil, false
-		}
-	}
-	v := e.minions[id].Judge(e.env.Now, e.known.PresenceAt, e.env.GatherJobTimeout)
-	return nil, v.State != jobcache.Down
-}
-
-// findJobAnswer is what a minion returned to a find_job: a map of the job, empty where it
-// is not at it.
-func findJobAnswer(r *jobcache.Return) value.Value {
-	var answer value.Value
-	err := value.Fields(r.Event, func(key string, raw value.Raw) (err error) {
-		if key == "return" {
-			answer, err = raw.Decode()
-		}
-		return err
-	})
-	if err != nil {
-		return nil
-	}
-	return answer
-}
-
-// returnsOf maps the minions that returned to a job to what pick makes of their returns.
-func returnsOf(
-	ctx context.Context, env *Env, jid string, pick func(*jobcache.Return) value.Value,
-) (map[string]value.Value, error) {
-	all := make(map[string]value.Value)
-	err := env.Cache.Returns(ctx, jid, func(r *jobcache.Return) error {
-		all[r.Minion] = pick(r)
-		return nil
-	})
-	return all, err
 }

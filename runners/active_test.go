@@ -60,6 +60,12 @@ func TestJobsActive(t *testing.T) {
 			c.announce(t, later, "saltutil.find_job", value.List{job}, "m1", "m2", "m3")
 			c.jobs[len(c.jobs)-1].Stamp = now.Add(-time.Second).UnixMicro()
 		}, runningOf("m1", nil, "m2", nil, "m3", nil), ids()},
+		{"one went down after find_job had found it", func(c *cache) {
+			c.announce(t, later, "saltutil.find_job", value.List{job}, "m1", "m2", "m3")
+			c.answer(t, later, "m1", value.NewMap("pid", int64(4711)))
+			c.answer(t, later, "m2", value.NewMap("pid", int64(4712)))
+			c.minions = map[string]jobcache.Minion{"m1": {Listed: jobcache.Lost, ListedAt: now}, "m2": {AliveAt: now}}
+		}, runningOf("m2", int64(4712)), ids()},
 		{"find_job for another job", func(c *cache) {
 			c.announce(t, later, "saltutil.find_job", value.List{earlier}, "m1", "m2", "m3")
 			c.answer(t, later, "m1", value.NewMap())

@@ -29,13 +29,13 @@ func (j *found) why(ctx context.Context, a *Answer) error {
 	for _, r := range j.results {
 		returned[r.minion] = MinionProgress{ID: r.minion, State: Returned, At: r.stamp}
 	}
-	p, err := progressOf(ctx, j.env, j.job, returned)
-	if err != nil || len(p.rounds) == 0 {
+	minions, rounds, err := progress(ctx, j.env, j.job, returned)
+	if err != nil || len(rounds) == 0 {
 		return err
 	}
 	came := make(map[MinionState][]string)
-	for _, m := range p.minions {
-		if m.State != Returned || p.late(m) {
+	for _, m := range minions {
+		if m.State != Returned || late(m, rounds) {
 			came[m.State] = append(came[m.State], m.ID)
 		}
 	}
@@ -48,6 +48,6 @@ func (j *found) why(ctx context.Context, a *Answer) error {
 }
 
 // late tells whether a minion returned after a find_job had asked whether it was at it.
-func (p *jobProgress) late(m MinionProgress) bool {
-	return slices.ContainsFunc(p.rounds, func(r round) bool { return r.stamp < m.At && slices.Contains(r.asked, m.ID) })
+func late(m MinionProgress, rounds []round) bool {
+	return slices.ContainsFunc(rounds, func(r round) bool { return r.stamp < m.At && r.has(m.ID) })
 }

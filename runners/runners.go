@@ -63,8 +63,8 @@ type Env struct {
 	// Running lists the runners at work on the master, as maps of fun, jid, user, fun_args
 	// and pid.
 	Running func() ([]*value.Map, error)
-	// GatherJobTimeout and LoopInterval are Salt's settings of those names.
-	GatherJobTimeout, LoopInterval time.Duration
+	// Timeout, GatherJobTimeout and LoopInterval are Salt's settings of those names.
+	Timeout, GatherJobTimeout, LoopInterval time.Duration
 	// OrderMasters is set for a master of masters, which has not the keys of all its minions.
 	OrderMasters bool
 	// Source is where manage.* take their answer from if the call does not say.

@@ -17,13 +17,17 @@ var jobsWatch = &Func{
 	Doc: `Follow a job to its end, and print each return as it comes.
 
 What has returned already is printed first. On a terminal a line below shows how many
-have returned, failed, are at work or silent. The end is when all have returned, or are
-known not to do so any more; or --timeout. The exit status is 0 when all returned and
-succeeded, 1 when one did not, 3 when the end was not waited for.
+have returned, failed, are at work or silent. As salt does while it waits, it asks those
+that have not returned, by find_job, whether they are at the job: first after Salt's
+timeout, then every gather_job_timeout, unless somebody else does. The end is when all
+have returned, or nobody is at it any more; or --timeout. The exit status is 0 when all
+returned and succeeded, 1 when one did not, 3 when the end was not waited for.
 
 jid
-    The job's id; gorun watch follows the newest.`,
-	Params: []Param{paramJID},
+    The job's id; gorun watch follows the newest.
+ask
+    False: ask the minions nothing, and go by what others ask and by presence events.`,
+	Params: []Param{paramJID, {Name: "ask", Default: true, KeywordOnly: true}},
 }
 
 // Watch follows one job.
@@ -31,6 +35,7 @@ type Watch struct {
 	env      *Env
 	job      *jobcache.Job
 	returned map[string]MinionProgress
+	asked    time.Time // when it was last said that minions are to be asked
 }
 
 // Came is a return that has come.
@@ -50,6 +55,9 @@ type View struct {
 	Minions []MinionProgress
 	// Over is set when no more returns are waited for.
 	Over bool
+	// Ask are those that a find_job is to ask now whether they are at it: those that have not
+	// returned, when nobody has asked them for a while.
+	Ask []string
 }
 
 // NewWatch begins to follow a job. Errors are jobcache.ErrUnknownJob and those of the cache.
@@ -115,13 +123,41 @@ func (w *Watch) Look(ctx context.Context, now time.Time) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := progressOf(ctx, w.env, job, w.returned)
+	minions, rounds, err := progress(ctx, w.env, job, w.returned)
 	if err != nil {
 		return nil, err
 	}
-	view.Minions = p.minions
-	view.Over = w.complete() && !slices.ContainsFunc(p.minions, w.awaited)
+	view.Minions = minions
+	view.Over = w.complete() && !slices.ContainsFunc(minions, w.awaited)
+	view.Ask = w.toAsk(minions, rounds)
 	return view, nil
+}
+
+// toAsk lists those that have not returned, if it is time to ask them: as long as one is
+// awaited of which nobody has asked for a gather_job_timeout.
+func (w *Watch) toAsk(minions []MinionProgress, rounds []round) []string {
+	patience := max(w.env.GatherJobTimeout, time.Second)
+	if w.env.Now.Sub(w.asked) < patience || w.env.Now.Before(time.UnixMicro(w.job.Stamp).Add(w.env.Timeout)) {
+		return nil
+	}
+	recent := func(id string) bool {
+		return slices.ContainsFunc(rounds, func(r round) bool {
+			return r.has(id) && w.env.Now.Sub(time.UnixMicro(r.stamp)) < patience
+		})
+	}
+	var ids []string
+	due := false
+	for _, m := range minions {
+		if !m.HasReturned() {
+			ids = append(ids, m.ID)
+			due = due || w.awaited(m) && !recent(m.ID)
+		}
+	}
+	if !due {
+		return nil
+	}
+	w.asked = w.env.Now
+	return ids
 }
 
 // complete tells whether all are known that the job went to. Salt's own cache has the job a
@@ -134,13 +170,10 @@ func (w *Watch) complete() bool {
 // awaited tells whether a minion may still return. One that find_job has found at work no
 // more has sent its return already: it gets the time that an answer may take.
 func (w *Watch) awaited(m MinionProgress) bool {
-	switch m.State {
-	case Working, Waiting:
-		return true
-	case Gone:
+	if m.State == Gone {
 		return w.env.Now.UnixMicro() < m.At+w.env.GatherJobTimeout.Microseconds()
 	}
-	return false
+	return m.AtWork()
 }
 
 // Announced tells whether the cache has heard the job's announcement, and so knows whom it

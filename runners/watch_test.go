@@ -133,6 +133,62 @@ func TestWatchLooks(t *testing.T) {
 	}
 }
 
+// Who is to be asked whether they are at it, and when.
+func TestWatchAsks(t *testing.T) {
+	const timeout, gather = 5 * time.Second, 10 * time.Second
+	for _, test := range []struct {
+		name    string
+		happens func(*cache)
+		age     time.Duration // of the job
+		want    []string
+	}{
+		{"minions have the time-out first", func(*cache) {}, timeout - time.Millisecond, nil},
+		{"then all that have not returned are asked", func(*cache) {}, timeout, []string{"m1", "m2"}},
+		{"not those that have", func(c *cache) { c.answer(t, watched, "m1", false) }, timeout, []string{"m2"}},
+		{"nobody of a job that is over", func(c *cache) {
+			c.answer(t, watched, "m1", true)
+			c.answer(t, watched, "m2", true)
+		}, timeout, nil},
+		{"nobody while somebody else asks", func(c *cache) {
+			c.announce(t, firstRound, "saltutil.find_job", value.List{watched}, "m1", "m2")
+			c.jobs[1].Stamp = c.jobs[0].Stamp + timeout.Microseconds()
+		}, timeout + gather - time.Millisecond, nil},
+		{"the silent as well, as long as one is at work", func(c *cache) {
+			c.announce(t, firstRound, "saltutil.find_job", value.List{watched}, "m1", "m2")
+			c.jobs[1].Stamp = c.jobs[0].Stamp + timeout.Microseconds()
+			c.answer(t, firstRound, "m2", value.NewMap("pid", int64(7)))
+		}, timeout + gather, []string{"m1", "m2"}},
+		{"nobody when none is", func(c *cache) {
+			c.announce(t, firstRound, "saltutil.find_job", value.List{watched}, "m1", "m2")
+			c.jobs[1].Stamp = c.jobs[0].Stamp + timeout.Microseconds()
+		}, timeout + gather, nil},
+		{"who was not asked with the others", func(c *cache) {
+			c.announce(t, firstRound, "saltutil.find_job", value.List{watched}, "m1")
+			c.jobs[1].Stamp = c.jobs[0].Stamp + timeout.Microseconds()
+		}, timeout + time.Second, []string{"m1", "m2"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := &cache{status: jobcache.Status{Listening: true}}
+			c.announce(t, watched, "test.sleep", value.List{int64(30)}, "m2", "m1")
+			test.happens(c)
+			w, err := runners.NewWatch(t.Context(), &runners.Env{Cache: c, Timeout: timeout, GatherJobTimeout: gather}, watched)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked := time.UnixMicro(c.jobs[0].Stamp)
+			view, err := w.Look(t.Context(), asked.Add(test.age))
+			if err != nil || !slices.Equal(view.Ask, test.want) {
+				t.Errorf("to ask: %q, %v; want %q", view.Ask, err, test.want)
+			}
+			// What was asked now is not asked again at the next look, though it is not heard of yet.
+			view, err = w.Look(t.Context(), asked.Add(test.age+time.Second))
+			if err != nil || test.want != nil && view.Ask != nil {
+				t.Errorf("then: %q, %v", view.Ask, err)
+			}
+		})
+	}
+}
+
 // A job of which nobody knows yet whom it went to is not over, even with a return.
 func TestWatchWithoutMinions(t *testing.T) {
 	c := new(cache)

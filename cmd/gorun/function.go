@@ -261,6 +261,7 @@ func (q *question) env() (*runners.Env, *jobcache.SaltCache) {
 		Accepted:         q.conf.AcceptedKeys,
 		Presence:         q.conf,
 		Running:          q.conf.Running,
+		Timeout:          q.conf.Timeout,
 		GatherJobTimeout: q.conf.GatherJobTimeout,
 		LoopInterval:     q.conf.LoopInterval,
 		EndTimes:         q.conf.JobCacheStoreEndtime,

@@ -90,6 +90,20 @@ func (m *runningMaster) Ask(ctx context.Context, question runners.Question) (*ru
 	return replies, nil
 }
 
+// findJob asks minions whether they are at a job, and waits for no answer.
+func (m *runningMaster) findJob(ctx context.Context, jid string, ids []string) error {
+	client, err := m.client()
+	if err != nil {
+		return err
+	}
+	tgt := make(value.List, len(ids))
+	for i, id := range ids {
+		tgt[i] = id
+	}
+	_, err = client.Publish(ctx, localclient.Job{Tgt: tgt, TgtType: "list", Fun: "saltutil.find_job", Arg: value.List{jid}})
+	return err
+}
+
 // DeleteKeys has the master's wheel delete keys, each by its whole name: what
 // salt.runners.manage.down hands to key.delete is a glob.
 func (m *runningMaster) DeleteKeys(ctx context.Context, ids []string) error {

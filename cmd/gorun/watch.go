@@ -21,16 +21,19 @@ func (p *program) watchCommand() *cli.Command {
 		Name:        "watch",
 		Usage:       "follow the newest job to its end; jobs.watch JID follows another",
 		Description: "See gorun -d jobs.watch.",
+		ArgsUsage:   "[ask=False]",
 		Action: func(c *cli.Context) (err error) {
-			if c.Args().Present() {
-				return fmt.Errorf("%w: watch takes no arguments; jobs.watch takes a jid", errUsage)
-			}
 			q, err := p.newQuestion(c)
 			if err != nil {
 				return err
 			}
 			defer closing(q.out, &err)
-			return q.watch(c.Context, runners.Newest)
+			f, _ := runners.Lookup("jobs.watch")
+			args, err := q.bind(&runners.Func{Name: f.Name, Params: f.Params[1:]}, c.Args().Slice())
+			if err != nil {
+				return fmt.Errorf("%w: watch takes ask=False and nothing else; jobs.watch takes a jid", errUsage)
+			}
+			return q.watch(c.Context, runners.Newest, args[0])
 		},
 	}
 }
@@ -41,17 +44,20 @@ func watchJob(ctx context.Context, q *question, args runners.Args) error {
 	if !ok {
 		return fmt.Errorf("%w: the jid is no text", runners.ErrArgument)
 	}
-	return q.watch(ctx, func(context.Context, *runners.Env) (string, error) { return jid, nil })
+	return q.watch(ctx, func(context.Context, *runners.Env) (string, error) { return jid, nil }, args[1])
 }
 
 // watch follows the job that choose finds.
-func (q *question) watch(ctx context.Context, choose func(context.Context, *runners.Env) (string, error)) (err error) {
+func (q *question) watch(ctx context.Context, choose func(context.Context, *runners.Env) (string, error), ask value.Value) (err error) {
 	env, cache, err := q.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer closing(cache, &err)
 	w := watching{question: q, env: env, bar: newBar(q.stderr)}
+	if value.Truth(ask) {
+		w.master = &runningMaster{q: q, transport: q.conf.Gorun.Transport}
+	}
 	if err := w.choose(ctx); err != nil {
 		return err
 	}
@@ -87,6 +93,9 @@ type watching struct {
 	job   *runners.Watch
 	bar   *bar
 	heard string // the newest line of progress
+
+	master  *runningMaster // that asks the minions; nil: nobody does
+	refused string         // why it could not, the last time
 }
 
 // choose reads Salt's own cache, which the master itself writes, where no subscriber keeps
@@ -160,6 +169,7 @@ func (w *watching) follow(ctx context.Context, since time.Time) (*runners.View, 
 			return last, nil
 		}
 		w.progress(view, began.Sub(since))
+		w.ask(ctx, view.Ask)
 		timer := time.NewTimer(max(lookEvery, lookShare*time.Since(began)))
 		select {
 		case <-ctx.Done():
@@ -169,6 +179,21 @@ func (w *watching) follow(ctx context.Context, since time.Time) (*runners.View, 
 		case <-timer.C:
 		}
 	}
+}
+
+// ask asks minions, as salt does while it waits, whether they are at the job. The answers come
+// into the job cache as all do.
+func (w *watching) ask(ctx context.Context, ids []string) {
+	if w.master == nil || len(ids) == 0 {
+		return
+	}
+	err := w.master.findJob(ctx, w.jid, ids)
+	if err == nil || ctx.Err() != nil || err.Error() == w.refused {
+		return
+	}
+	w.refused = err.Error()
+	w.bar.clear()
+	w.say("the minions cannot be asked whether they are at it: %v", err)
 }
 
 // printReturn prints one return as salt does.

@@ -83,8 +83,8 @@ func TestLiveEvents(t *testing.T) {
 	t.Run("minion", l.minion)
 	t.Run("watch salt's cache", func(t *testing.T) { l.watch(t, "true", 0) })
 	l.gorun.subscribe(t)
-	t.Run("watch", func(t *testing.T) { l.watch(t, "true", 0) })
 	t.Run("watch a failure", func(t *testing.T) { l.watch(t, "false", 1) })
+	t.Run("watch a minion die", l.watchDeath)
 }
 
 type eventsTest struct {
@@ -159,44 +159,74 @@ func (l *eventsTest) minion(t *testing.T) {
 	})
 }
 
-var announced = regexp.MustCompile(`salt/job/(\d{20})/new\n\n`)
-
-// watch starts a job, leaves it by Ctrl-C, and follows it to its end.
-func (l *eventsTest) watch(t *testing.T, command string, status int) {
+// leave starts a job on all minions and leaves it by Ctrl-C; it returns its jid once gorun
+// knows it.
+func (l *eventsTest) leave(t *testing.T, command string) (jid string) {
+	t.Helper()
 	// A signal that the test ignores would be ignored by what it starts as well.
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
-	cmd := l.lab.Command(t.Context(), "salt", "-c", l.lab.ConfigDir(), "*", "cmd.run", "sleep 20; echo over; "+command)
+	cmd := l.lab.Command(t.Context(), "salt", "-c", l.lab.ConfigDir(), "*", "cmd.run", command)
 	capture, err := l.lab.Capture()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer capture.Close()
 	start(t, cmd)
-	if err := capture.WaitFor(t.Context(), "sleep 20"); err != nil {
+	announced := regexp.MustCompile(`(?s)salt/job/(\d{20})/new\n\n.{1,400}?` + regexp.QuoteMeta(command))
+	err = capture.Wait(t.Context(), func(data []byte) bool {
+		found := announced.FindSubmatch(data)
+		if found != nil {
+			jid = string(found[1])
+		}
+		return found != nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	started := time.Now()
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	jids := announced.FindAllSubmatch(capture.Bytes(), -1)
-	jid := string(jids[len(jids)-1][1])
 	until(t, "gorun knows the job", func() bool {
 		out, _ := l.gorun.run(t, "jobs.list_job", jid)
 		return bytes.Contains(out, []byte("Minions:"))
 	})
-	for _, args := range [][]string{{"watch"}, {"jobs.watch", jid}} { // the second finds it ended
-		watch := l.gorun.command(t.Context(), args...)
-		var out, errs bytes.Buffer
-		watch.Stdout, watch.Stderr = &out, &errs
-		if err := watch.Run(); watch.ProcessState == nil {
-			t.Fatal(err)
-		}
-		if got := watch.ProcessState.ExitCode(); got != status || time.Since(started) < 19*time.Second ||
-			strings.Count(out.String(), ":\n    over\n") != 2 || !strings.Contains(errs.String(), "job "+jid+": 2 of 2 returned") {
-			t.Errorf("%q: status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
-		}
+	return jid
+}
+
+// follow follows a job to its end, and wants a status, so many returns, and a line of how it
+// ended.
+func (l *eventsTest) follow(t *testing.T, status, returns int, end string, args ...string) {
+	t.Helper()
+	watch := l.gorun.command(t.Context(), args...)
+	var out, errs bytes.Buffer
+	watch.Stdout, watch.Stderr = &out, &errs
+	if err := watch.Run(); watch.ProcessState == nil {
+		t.Fatal(err)
 	}
+	if got := watch.ProcessState.ExitCode(); got != status || strings.Count(out.String(), ":\n    over\n") != returns ||
+		!regexp.MustCompile(end).Match(errs.Bytes()) {
+		t.Errorf("%q: status %d, wanted %d\n%s%s", args, got, status, &out, &errs)
+	}
+}
+
+// watch leaves a job, and follows it to its end.
+func (l *eventsTest) watch(t *testing.T, command string, status int) {
+	started := time.Now()
+	jid := l.leave(t, "sleep 20; echo over; "+command)
+	end := "job " + jid + ": 2 of 2 returned(, 2 failed)?\n"
+	l.follow(t, status, 2, end, "watch")
+	if time.Since(started) < 19*time.Second {
+		t.Error("the job is followed to an end before its end")
+	}
+	l.follow(t, status, 2, end, "jobs.watch", jid) // which finds it ended
+}
+
+// watchDeath leaves a job that one minion does not live to end: nobody but gorun asks for it.
+func (l *eventsTest) watchDeath(t *testing.T) {
+	jid := l.leave(t, "sleep 20; echo over")
+	l.lab.Kill(scenario.Second)
+	end := "job " + jid + ": 1 of 2 returned, 1 silent\ngorun: " + scenario.Second + ": silent: did not answer find_job "
+	l.follow(t, 1, 1, end, "watch")
 }

@@ -140,11 +140,7 @@ func call(ctx context.Context, env *runners.Env, name string, args ...value.Valu
 	if !ok {
 		panic(name + " is a function of runners")
 	}
-	positional, keywords := args, value.NewMap()
-	if name == "jobs.active" {
-		keywords.Set("source", "cache")
-	}
-	bound, err := runners.Bind(f.Name, f.Params, positional, keywords)
+	bound, err := runners.Bind(f.Name, f.Params, args, value.NewMap())
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +156,7 @@ func (l *looker) jobs(store Store, env *runners.Env, next *snapshot) error {
 	}
 	list, _ := answer.Value.(value.List)
 	judged := make(map[string]job, len(list))
-	working := &open{Store: store}
+	var open []string // the newest first
 	for _, v := range list {
 		j := jobLine(v)
 		old, seen := l.judged[j.jid]
@@ -174,17 +170,19 @@ func (l *looker) jobs(store Store, env *runners.Env, next *snapshot) error {
 		j.looked = env.Now
 		judged[j.jid] = j
 		if !j.complete() && j.asked > 0 {
-			working.jids = append(working.jids, j.jid)
+			open = append(open, j.jid)
 		}
 	}
-	running, err := active(l.ctx, env, working)
+	env.Cache = store
+	slices.Sort(open)
+	missing, err := runners.Missing(l.ctx, env, open, newestFinds)
 	if err != nil {
 		return err
 	}
 	for _, v := range slices.Backward(list) {
 		j := judged[jidOf(v)]
-		if ids, ok := running[j.jid]; ok {
-			j.running = len(ids)
+		if parts, ok := missing[j.jid]; ok {
+			j.running = atWork(parts)
 			judged[j.jid] = j
 		}
 		next.jobs = append(next.jobs, j)
@@ -193,28 +191,14 @@ func (l *looker) jobs(store Store, env *runners.Env, next *snapshot) error {
 	return nil
 }
 
-// active maps the jobs of cache that somebody is at to who is.
-func active(ctx context.Context, env *runners.Env, cache *open) (map[string][]string, error) {
-	env.Cache = cache
-	answer, err := call(ctx, env, "jobs.active")
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[string][]string)
-	m, _ := answer.Value.(*value.Map)
-	for _, e := range m.Entries {
-		jid, _ := e.Key.(string)
-		instance, _ := e.Val.(*value.Map)
-		running, _ := instance.Get("Running")
-		list, _ := running.(value.List)
-		for _, v := range list {
-			if at, ok := v.(*value.Map); ok && at.Len() == 1 {
-				id, _ := at.Entries[0].Key.(string)
-				all[jid] = append(all[jid], id)
-			}
+// atWork is how many of the minions may still return.
+func atWork(minions []runners.MinionProgress) (n int) {
+	for _, m := range minions {
+		if m.AtWork() {
+			n++
 		}
 	}
-	return all, nil
+	return n
 }
 
 // count finds out how many minions a job went to and how many have returned, and keeps the
@@ -281,7 +265,7 @@ func result(ctx context.Context, store Store, jid, id string) (string, error) {
 		return "", err
 	}
 	if r == nil { // it left in the meantime
-		return stateGone, nil
+		return stateLeft, nil
 	}
 	switch ok, err := r.Succeeded(); {
 	case err != nil:

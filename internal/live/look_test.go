@@ -191,7 +191,7 @@ func TestOpenJob(t *testing.T) {
 			tx.PutJob(run), tx.PutJob(find), tx.PutReturn(run.JID, lab.ret("m1", true, 0)), tx.PutReturn(run.JID, lab.ret("m2", "no", 1)),
 			tx.PutReturn(find.JID, lab.ret("m3", value.NewMap("pid", int64(7)), 0)))
 	})
-	want := "m2 failed, m4 no return, m3 running, m1 ok"
+	want := "m2 failed, m4 down, m3 working, m1 ok"
 	for range 2 { // the second time from what was judged
 		page, err := lab.l.openJob(lab.look().jobs[0])
 		if err != nil {

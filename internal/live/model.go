@@ -250,8 +250,8 @@ func (m *model) open() tea.Cmd {
 	switch {
 	case m.job != nil:
 		for _, p := range m.job.minions {
-			if p.id == row.key && (p.state == stateSilent || p.state == stateRunning) {
-				m.said = visible(fmt.Sprintf("%s has not returned; it is %s", p.id, p.why))
+			if p.id == row.key && !p.returned() {
+				m.said = visible(fmt.Sprintf("%s has not returned; it is %s: %s", p.id, p.state, p.why))
 				return nil
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gorun/jobcache"
+	"gorun/runners"
 )
 
 // fixed answers every look with the same.
@@ -50,7 +51,7 @@ func example() *fixed {
 		},
 		page: &jobPage{
 			job:     job{jid: "20261122115900000002", fun: "state.apply", tgt: "*", user: "root", asked: 3, returned: 1},
-			minions: []part{{"web-1", stateSilent, "down: because", noon}, {"db-1", stateOK, "took 1s", noon}},
+			minions: []part{{"web-1", string(runners.Down), "because", noon}, {"db-1", stateOK, "took 1s", noon}},
 		},
 		text: &textPage{title: "a return", text: "db-1:\n    True\n"},
 	}
@@ -180,7 +181,7 @@ func TestFilter(t *testing.T) {
 func TestDrillDown(t *testing.T) {
 	m := screenOf(example())
 	press(t, m, "3", "enter")
-	mustShow(t, m, "job 20261122115900000002  1/3 returned", "no return", "took 1s")
+	mustShow(t, m, "job 20261122115900000002  1/3 returned", "down", "because", "took 1s")
 	press(t, m, "enter")
 	mustShow(t, m, "web-1 has not returned; it is down: because")
 	press(t, m, "down", "enter")

@@ -20,14 +20,6 @@ func (l *looker) openJob(j job) (page *jobPage, err error) {
 		if err != nil {
 			return err
 		}
-		status, err := store.Status(l.ctx, env.Now)
-		if err != nil {
-			return err
-		}
-		evidence, err := store.Minions(l.ctx)
-		if err != nil {
-			return err
-		}
 		judged := make(map[string]part)
 		if l.page.job.jid == j.jid {
 			for _, p := range l.page.minions {
@@ -37,17 +29,16 @@ func (l *looker) openJob(j job) (page *jobPage, err error) {
 		if page, err = l.returned(store, known, judged); err != nil {
 			return err
 		}
-		running, err := active(l.ctx, env, &open{Store: store, jids: []string{j.jid}})
+		missing, err := runners.Missing(l.ctx, env, []string{j.jid}, newestFinds)
 		if err != nil {
 			return err
 		}
 		page.job = j
-		page.job.asked, page.job.returned, page.job.running = len(known.Minions), len(page.minions), len(running[j.jid])
-		for _, id := range missing(known.Minions, page.minions) {
-			v := evidence[id].Judge(env.Now, status.PresenceAt, env.GatherJobTimeout)
-			p := part{id: id, state: stateSilent, at: v.Since, why: v.State.String() + ": " + v.Why}
-			if slices.Contains(running[j.jid], id) {
-				p.state = stateRunning
+		page.job.asked, page.job.returned, page.job.running = len(known.Minions), len(page.minions), atWork(missing[j.jid])
+		for _, m := range missing[j.jid] {
+			p := part{id: m.ID, state: string(m.State), why: m.Why}
+			if m.At > 0 {
+				p.at = time.UnixMicro(m.At)
 			}
 			page.minions = append(page.minions, p)
 		}
@@ -63,9 +54,13 @@ func (l *looker) openJob(j job) (page *jobPage, err error) {
 	return page, err
 }
 
-func rank(state string) int {
-	return slices.Index([]string{stateFailed, stateUnreadable, stateSilent, stateRunning, stateGone, stateOK}, state)
+// ranks are the states of a part in the order of a page.
+var ranks = []string{
+	stateFailed, stateUnreadable, string(runners.Down), string(runners.Silent), string(runners.Gone),
+	string(runners.Working), string(runners.Waiting), stateLeft, stateOK,
 }
+
+func rank(state string) int { return slices.Index(ranks, state) }
 
 // returned lists who has returned; what has been judged is not read again.
 func (l *looker) returned(store Store, known *jobcache.Job, judged map[string]part) (*jobPage, error) {
@@ -99,15 +94,6 @@ func (l *looker) returned(store Store, known *jobcache.Job, judged map[string]pa
 // took is the time from a job's announcement to a return.
 func took(job *jobcache.Job, stamp int64) string {
 	return time.Duration((stamp - job.Stamp) * 1000).Round(time.Millisecond).String()
-}
-
-// missing are the ids that are not among the parts.
-func missing(ids []string, parts []part) []string {
-	there := make(map[string]bool, len(parts))
-	for _, p := range parts {
-		there[p.id] = true
-	}
-	return slices.DeleteFunc(slices.Sorted(slices.Values(ids)), func(id string) bool { return there[id] })
 }
 
 // openReturn prints what a minion returned as jobs.lookup_jid does.

@@ -115,14 +115,21 @@ type part struct {
 	at             time.Time
 }
 
-// The states of a part, or of a return.
+// returned tells whether the minion has returned.
+func (p part) returned() bool {
+	switch p.state {
+	case stateOK, stateFailed, stateUnreadable, stateLeft:
+		return true
+	}
+	return false
+}
+
+// The states of a return, or of a part; of a part without a return, those of runners.
 const (
 	stateOK         = "ok"
 	stateFailed     = "failed"
 	stateUnreadable = "unreadable"
-	stateGone       = "gone"
-	stateRunning    = "running"
-	stateSilent     = "no return"
+	stateLeft       = "left" // the cache, since it was listed
 )
 
 // textPage is a text to scroll through.

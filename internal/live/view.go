@@ -7,6 +7,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"gorun/runners"
 )
 
 // The lines around the body of a page: two of header, the tabs, the columns; the keys.
@@ -80,9 +82,10 @@ func toneOf(state string) tone {
 	switch state {
 	case "up", "done", stateOK:
 		return toneGood
-	case "down", stateFailed, stateUnreadable, stateSilent, "incomplete":
+	case stateFailed, stateUnreadable, "incomplete", "no return",
+		string(runners.Down), string(runners.Silent), string(runners.Gone):
 		return toneBad
-	case stateRunning:
+	case "running", string(runners.Working):
 		return toneBusy
 	}
 	return toneNone

@@ -79,8 +79,11 @@ func (l *listener) wake() {
 	}
 }
 
-// expect keeps events whose tag begins so.
+// expect keeps events whose tag begins so. A nil listener expects nothing.
 func (l *listener) expect(prefix string) {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.prefixes = append(l.prefixes, prefix)

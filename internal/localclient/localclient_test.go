@@ -114,6 +114,27 @@ func ids(r *Result) string {
 
 var ping = Job{Tgt: "*", TgtType: "glob", Fun: "test.ping", Repeatable: true}
 
+// askerFunc is a master that answers so.
+type askerFunc func(load *value.Map) (value.Value, error)
+
+func (f askerFunc) Ask(_ context.Context, load *value.Map) (value.Value, error) { return f(load) }
+
+// A job that nothing is gathered of needs no bus.
+func TestPublish(t *testing.T) {
+	c := &Client{Timeout: time.Second, Nodegroups: value.NewMap(), Master: askerFunc(func(load *value.Map) (value.Value, error) {
+		if fun, _ := load.Get("fun"); fun != "test.ping" {
+			return nil, errors.New("refused")
+		}
+		return value.NewMap("load", value.NewMap("jid", "20261122073829407758", "minions", value.List{"a"})), nil
+	})}
+	if jid, err := c.Publish(soon(t), ping); err != nil || jid != "20261122073829407758" {
+		t.Errorf("%q, %v", jid, err)
+	}
+	if _, err := c.Publish(soon(t), Job{Tgt: "*", TgtType: "glob", Fun: "test.echo"}); err == nil || err.Error() != "refused" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAllReturn(t *testing.T) {
 	f, c := newFake(t, "a", "b")
 	f.job = func(id, _ string, _ int) { f.returns(1, id, true); f.returns(1, id, false) } // twice: the first counts
