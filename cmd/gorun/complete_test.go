@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,13 +83,13 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// What bash makes of it, in a shell of its own; the others at least read their files.
-func TestBashCompletion(t *testing.T) {
-	bash, err := exec.LookPath("bash")
+// shell is one of the shells, and an environment in which it finds this program as gorun.
+func shell(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("NOT DONE: %v", err)
 	}
-	dir := completionMaster(t)
 	bin := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -99,10 +98,15 @@ func TestBashCompletion(t *testing.T) {
 	if err := os.Symlink(self, filepath.Join(bin, "gorun")); err != nil {
 		t.Fatal(err)
 	}
-	script, err := filepath.Abs("../../packaging/completions/gorun.bash")
-	if err != nil {
-		t.Fatal(err)
-	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+bin, "TERM=dumb")
+	cmd.Dir = "../../packaging/completions"
+	return cmd
+}
+
+// What bash makes of it, in a shell of its own.
+func TestBashCompletion(t *testing.T) {
+	dir := completionMaster(t)
 	for line, want := range map[string]string{
 		"gorun subs":                          "subscribe",
 		"gorun -c DIR jobs.lookup_jid ":       "20261122073829000002|20261122073829000001|jid=|",
@@ -110,21 +114,55 @@ func TestBashCompletion(t *testing.T) {
 		"gorun -c DIR manage.up --out=newl":   "newline_values_only",
 		"gorun -c DIR --log-file /no/such/x ": "subscribe|",
 	} {
-		cmd := exec.Command(bash, "--norc", "-c", `source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; compopt() { :; }; _gorun; IFS="|"; echo "${COMPREPLY[*]}"`,
-			"bash", script, strings.ReplaceAll(line, "DIR", dir))
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd := shell(t, "bash", "--norc", "-c", `source ./gorun.bash; COMP_LINE=$1; COMP_POINT=${#1}; compopt() { :; }; _gorun; IFS="|"; echo "${COMPREPLY[*]}"`,
+			"bash", strings.ReplaceAll(line, "DIR", dir))
 		out, err := cmd.CombinedOutput()
 		if got := string(bytes.TrimSpace(out)); err != nil || !strings.HasPrefix(got, want) {
 			t.Errorf("%q: %q, %v; wanted %q", line, got, err, want)
 		}
 	}
-	for shell, args := range map[string][]string{"zsh": {"-n", "_gorun"}, "fish": {"--no-execute", "gorun.fish"}, "bash": {"-n", "gorun.bash"}} {
-		cmd := exec.Command(shell, args...)
-		cmd.Dir = filepath.Dir(script)
-		if out, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
-			t.Logf("NOT DONE: %v", err)
-		} else if err != nil {
-			t.Errorf("%s: %v\n%s", shell, err, out)
+}
+
+func TestFishCompletion(t *testing.T) {
+	dir := completionMaster(t)
+	for line, want := range map[string]string{
+		"gorun subs":                      "subscribe\t",
+		"gorun -c DIR jobs.lookup_jid 2":  "20261122073829000001\t",
+		"gorun -c DIR manage.up tgt=m":    "tgt=m1\tan accepted minion\ntgt=m2\tan accepted minion\ntgt=m3\tan accepted minion",
+		"gorun -c DIR manage.up --out=ya": "--out=yaml\t",
+		"gorun --log-file gorun.fi":       "gorun.fish", // a file, where gorun knows no word
+	} {
+		cmd := shell(t, "fish", "--no-config", "-c", "source ./gorun.fish; complete -C "+`"`+strings.ReplaceAll(line, "DIR", dir)+`"`)
+		out, err := cmd.CombinedOutput()
+		if got := string(bytes.TrimSpace(out)); err != nil || !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %q, %v; wanted %q", line, got, err, want)
+		}
+	}
+}
+
+// zsh completes in its line editor alone: one is started on a terminal of zsh's own, and what it
+// would run after the tab is printed.
+func TestZshCompletion(t *testing.T) {
+	dir := completionMaster(t)
+	for line, want := range map[string]string{
+		"gorun subs": "subscribe",
+		"gorun -c DIR jobs.list_jobs search_f\ts": "-c|DIR|jobs.list_jobs|search_function=state.apply", // no space behind =
+		"gorun -c DIR jobs.lookup_jid 2\t\t":      "-c|DIR|jobs.lookup_jid|20261122073829000002",
+		"gorun -c DIR manage.up --out=ya":         "-c|DIR|manage.up|--out=yaml",
+		"gorun -c DIR manage.up --log-file _gor":  "-c|DIR|manage.up|--log-file|_gorun", // a file
+	} {
+		const script = `zmodload zsh/zpty
+zpty z "exec zsh -f -i"
+zpty -w z 'PS1=; setopt menu_complete; autoload -Uz compinit; fpath=($PWD $fpath); compinit -u -D'
+zpty -w z 'gorun() { [[ $1 == complete ]] && command gorun "$@" || print -r -- "ran <${(j:|:)@}>" }; print rea""dy'
+zpty -r z x "*ready*"
+zpty -n -w z "$1"$'\t\n'
+zpty -r z x "*ran <*>*"
+print -r -- "$x"`
+		cmd := shell(t, "zsh", "-f", "-c", script, "zsh", strings.ReplaceAll(line, "DIR", dir))
+		out, err := cmd.CombinedOutput()
+		if want := "ran <" + strings.ReplaceAll(want, "DIR", dir) + ">"; err != nil || !bytes.Contains(out, []byte(want)) {
+			t.Errorf("%q: %q, %v; wanted %q", line, out, err, want)
 		}
 	}
 }
