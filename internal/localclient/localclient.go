@@ -149,6 +149,19 @@ func (c *Client) Run(ctx context.Context, job Job) (*Result, error) {
 	return result, nil
 }
 
+// Publish sends a job and waits for nothing but the master's word that it has: what comes of it
+// is for those who listen anyway. Its errors are those of Run.
+func (c *Client) Publish(ctx context.Context, job Job) (jid string, err error) {
+	if job.Timeout == 0 {
+		job.Timeout = c.Timeout
+	}
+	if job.Tgt, job.TgtType, err = c.resolve(job.Tgt, job.TgtType); err != nil {
+		return "", err
+	}
+	p, err := c.publish(ctx, nil, job)
+	return p.jid, err
+}
+
 // published is what the master says to a job.
 type published struct {
 	jid     string
