@@ -40,7 +40,8 @@ var (
 type Source int
 
 const (
-	// FromNothing means that something belongs to the job whose load is not known.
+	// FromNothing means that something belongs to the job whose load is not known, or known from a
+	// master below only: Salt keeps such a job once a return to it has come.
 	FromNothing Source = iota
 	// FromReturn means that nothing announced the job (salt-call, a schedule); Salt then takes the
 	// first return for the load (salt.utils.job.store_job).
@@ -59,7 +60,7 @@ type Job struct {
 	// Stamp is when the event of Source was sent, in microseconds since 1970.
 	Stamp int64
 	// Load is the msgpack map of the load as Salt sent it, without its minions and its
-	// return, which are kept apart. Empty with FromNothing.
+	// return, which are kept apart. With FromNothing it is empty, or of a master below.
 	Load value.Raw
 	// Metadata is the msgpack of the job's metadata, or empty. It travels beside the load:
 	// the announcement does not carry it.

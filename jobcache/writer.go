@@ -333,7 +333,14 @@ func (tx *Tx) writeJob(query string, job Job) error {
 // merge adds what an event tells to what is known of the job.
 func merge(old, event Job) (Job, bool) {
 	merged, changed := old, false
-	if (origin{source: old.Source, stamp: old.Stamp}).newer(event.Source, event.Stamp) {
+	switch {
+	case old.Source <= FromReturn && event.Source <= FromReturn:
+		merged.Source = max(old.Source, event.Source)
+		changed = merged.Source != old.Source
+		if len(event.Load) > 0 && (len(old.Load) == 0 || event.Stamp < old.Stamp) { // the first one's
+			merged.Fun, merged.Stamp, merged.Load, changed = event.Fun, event.Stamp, event.Load, true
+		}
+	case (origin{source: old.Source, stamp: old.Stamp}).newer(event.Source, event.Stamp):
 		merged.Fun, merged.Source, merged.Stamp, merged.Load = event.Fun, event.Source, event.Stamp, event.Load
 		changed = true
 	}

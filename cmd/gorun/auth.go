@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"gorun/internal/master"
 	"gorun/value"
@@ -47,16 +44,16 @@ func (q *question) credentials(asker *master.Client, system string) (*value.Map,
 			return value.NewMap("token", token), nil
 		}
 	}
-	ask := prompter{in: q.stdin, lines: bufio.NewReader(q.stdin), out: q.stderr}
+	ctx, ask := q.cli.Context, prompter{in: q.stdin, lines: bufio.NewReader(q.stdin), out: q.stderr}
 	username, password := q.cli.String("username"), q.cli.String("password")
 	var err error
 	if !q.cli.IsSet("username") {
-		if username, err = ask.line("username"); err != nil {
+		if username, err = ask.line(ctx, "username"); err != nil {
 			return nil, err
 		}
 	}
 	if !q.cli.IsSet("password") {
-		if password, err = ask.secret("password"); err != nil {
+		if password, err = ask.secret(ctx, "password"); err != nil {
 			return nil, err
 		}
 	}
@@ -122,39 +119,4 @@ func writeToken(file, token string) error {
 		return fmt.Errorf("keep the token: %w", err)
 	}
 	return nil
-}
-
-// prompter asks the user. It asks on stderr: stdout is for the answer.
-type prompter struct {
-	in    io.Reader
-	lines *bufio.Reader
-	out   io.Writer
-}
-
-func (p prompter) line(name string) (string, error) {
-	if _, err := fmt.Fprintf(p.out, "%s: ", name); err != nil {
-		return "", fmt.Errorf("ask for the %s: %w", name, err)
-	}
-	line, err := p.lines.ReadString('\n')
-	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
-		return "", fmt.Errorf("%w: no %s: give --%s, or type it", errUsage, name, name)
-	}
-	return strings.TrimRight(line, "\r\n"), nil
-}
-
-// secret is line without an echo, where there is a terminal.
-func (p prompter) secret(name string) (string, error) {
-	f, ok := p.in.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return p.line(name)
-	}
-	if _, err := fmt.Fprintf(p.out, "%s: ", name); err != nil {
-		return "", fmt.Errorf("ask for the %s: %w", name, err)
-	}
-	typed, err := term.ReadPassword(int(f.Fd()))
-	_, _ = fmt.Fprintln(p.out) // the line end that was not echoed
-	if err != nil {
-		return "", fmt.Errorf("ask for the %s: %w", name, err)
-	}
-	return string(typed), nil
 }

@@ -53,7 +53,7 @@ func (p *program) report(err error) int {
 	if text := hint(err); text != "" {
 		p.say("hint: %s", text)
 	}
-	if errors.Is(err, errUsage) || errors.Is(err, runners.ErrArgument) {
+	if errors.Is(err, errUsage) || errors.Is(err, runners.ErrArgument) || errors.Is(err, localclient.ErrTarget) {
 		return exitUsage
 	}
 	return exitNoTruth
@@ -76,7 +76,7 @@ var hints = []struct {
 	{master.ErrBadReply, "interface and ret_port must be those of the master, and transport what it speaks"},
 	{master.ErrTransport, "salt-run can ask it"},
 	{master.ErrKey, "root may ask, the user that the master runs as, those in publisher_acl, and others with -a"},
-	{master.ErrAuthentication, "the key in cachedir must be this master's; with -a, the name, the password or the token"},
+	{master.ErrAuthentication, "the key in cachedir must be this master's; with -a, the name, the password or the token (-T makes a new one), and external_auth"},
 	{master.ErrEauthOnly, "-a SYSTEM with --username asks by external authentication (external_auth of the master)"},
 	{master.ErrAuthorization, "publisher_acl and external_auth of the master say who may do what"},
 	{master.ErrNotReady, "ask again when the master has joined its cluster"},

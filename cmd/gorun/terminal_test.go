@@ -217,6 +217,7 @@ func gorunOn(t *testing.T, pty *pseudoTerminal, args ...string) (stdout, stderr 
 
 type pseudoTerminal struct {
 	slave *os.File
+	keys  io.Writer // what is typed
 	seen  chan []byte
 }
 
@@ -238,7 +239,7 @@ func openPty(t *testing.T) *pseudoTerminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pseudoTerminal{slave: slave, seen: make(chan []byte, 1)}
+	p := &pseudoTerminal{slave: slave, keys: master, seen: make(chan []byte, 1)}
 	go func() {
 		data, _ := io.ReadAll(master) // EIO when the last slave is closed
 		_ = master.Close()

@@ -66,7 +66,7 @@ func (c *Client) Start(ctx context.Context, r Runner) (jid, tag string, err erro
 
 const (
 	// unheardFor is how long a runner needs, on a busy master, to tell of its beginning.
-	unheardFor = 2 * time.Second
+	unheardFor = time.Second
 	// silence is after which time without an event of the runner it is looked after.
 	silence = 5 * time.Second
 )

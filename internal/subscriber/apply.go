@@ -97,11 +97,10 @@ func (a *applier) jobNew(tx store, tag event.Tag, ev event.Event) error {
 		a.bounds = append(a.bounds, "max_minions")
 		ids = ids[:a.maxMinions]
 	}
-	at := a.micros(f)
-	if len(tag.Syndics) > 0 { // a master below says whom it asked for a job of ours
-		return tx.PutJob(jobcache.Job{JID: jid, Stamp: at, Minions: ids})
+	at, fun := a.micros(f), function(f.fun)
+	if len(tag.Syndics) > 0 { // a master below says whom it asked: for a job of ours, or for one of its own
+		return tx.PutJob(jobcache.Job{JID: jid, Fun: fun, Stamp: at, Load: a.without("minions"), Minions: ids})
 	}
-	fun := function(f.fun)
 	if fun == "saltutil.find_job" {
 		for _, id := range ids {
 			tx.Asked(id, at, jid)
@@ -116,7 +115,7 @@ func (a *applier) jobNew(tx store, tag event.Tag, ev event.Event) error {
 // jobPublish reads what goes to the minions: only there, since 3008, stands the metadata.
 func (a *applier) jobPublish(tx store, tag event.Tag, ev event.Event) error {
 	f, err := a.scan(ev.Data)
-	if err != nil || f.metadata == nil || len(tag.Syndics) > 0 {
+	if err != nil || f.metadata == nil {
 		return err
 	}
 	jid, err := jid(tag, f)

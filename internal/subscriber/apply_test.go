@@ -123,7 +123,7 @@ func ret(jid, id string, n int, pairs ...value.Value) []byte {
 
 // Any order of the same events, some of them twice, ends in the same state.
 func TestOrder(t *testing.T) {
-	const run = "20261122073830231979"
+	const run, below, unreturned = "20261122073830231979", "20261122073831000000", "20261122073832000000"
 	events := [][]byte{
 		newJob(jid1, "test.ping", 1, "m1", "m2", "m3"),
 		body("salt/job/"+jid1+"/publish", "jid", jid1, "fun", "test.ping", "metadata", value.NewMap("k", int64(1)), "_stamp", stamp(2)),
@@ -133,6 +133,9 @@ func TestOrder(t *testing.T) {
 		body(jid1, "jid", jid1, "id", "m2", "return", strings.Repeat("long ", 500), "fun", "test.ping", "_stamp", stamp(5)),
 		body(jid1, "minions", value.List{"m1", "m2", "m3"}),
 		body("syndic/below/salt/job/"+jid1+"/new", "jid", jid1, "fun", "test.ping", "minions", value.List{"m9"}, "_stamp", stamp(6)),
+		body("syndic/below/salt/job/"+below+"/new", "jid", below, "tgt", "web*", "fun", "test.ping", "minions", value.List{"m9"}, "_stamp", stamp(19)),
+		ret(below, "m9", 20, "return", true),
+		body("syndic/below/salt/job/"+unreturned+"/new", "jid", unreturned, "fun", "test.ping", "minions", value.List{"m9"}, "_stamp", stamp(21)),
 		ret("20261122073834441258", "m1", 10, "return", true, "tgt", "m1", "tgt_type", "glob", "arg", value.List{}),
 		ret("20261122073834441258", "m2", 11, "return", true, "tgt", "m2", "tgt_type", "glob", "arg", value.List{}),
 		body("salt/run/"+run+"/new", "jid", run, "fun", "runner.manage.up", "user", "root", "fun_args", value.List{}, "_stamp", stamp(12)),
@@ -148,6 +151,7 @@ func TestOrder(t *testing.T) {
 	for _, sign := range []string{
 		"job " + jid1 + " test.ping source 3", "[m1 m2 m3 m9]", "job " + run + " runner.manage.up source 2",
 		"return lab_master", "failure {Minion:m2 Run:3", "announced \"" + stamp(12), "minion m3 alive 1970-01-01 00:16:40.000014 +0000 UTC salt/minion/m3/start, down",
+		"job " + below + " test.ping source 1", fmt.Sprintf("%x", "web*"),
 		"minion m4 alive", "minion m6 alive 0001-01-01 00:00:00 +0000 UTC , down",
 	} {
 		if !strings.Contains(want, sign) {
@@ -156,6 +160,9 @@ func TestOrder(t *testing.T) {
 	}
 	if strings.Contains(want, "minion m5") {
 		t.Error("a pending key is no sign of life")
+	}
+	if strings.Contains(want, unreturned) {
+		t.Error("a job of a master below is listed before anybody has returned")
 	}
 	dir := t.TempDir()
 	n := 0
