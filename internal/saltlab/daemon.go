@@ -213,3 +213,30 @@ func (r *reaper) close() {
 	r.pipe.Close()
 	_ = r.cmd.Wait() // it has nothing left to kill
 }
+
+// HangWorkers stops (SIGSTOP) the master's worker processes, which take what minions return, and
+// nothing else of it; or lets them go on. Only a Salt that names its processes can be asked.
+func (l *Lab) HangWorkers(hang bool) error {
+	cmd := l.daemons[Master]
+	if cmd == nil {
+		return fmt.Errorf("%s: %w", Master, ErrDied)
+	}
+	sig, found := syscall.SIGCONT, false
+	if hang {
+		sig = syscall.SIGSTOP
+	}
+	for _, pid := range session(cmd.Process.Pid) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || !bytes.Contains(line, []byte(" MWorker-")) { // it is gone, or another
+			continue
+		}
+		found = true
+		if err := syscall.Kill(pid, sig); err != nil {
+			return fmt.Errorf("worker %d: %w", pid, err)
+		}
+	}
+	if !found {
+		return errors.New("the master has no processes named MWorker")
+	}
+	return nil
+}
