@@ -53,6 +53,8 @@ bench: build ## Go's benchmarks, then whole processes beside salt-run; writes do
 packages: ## static binaries, debs and rpms for amd64 and arm64, in dist/
 	mkdir -p dist
 	gzip -9nc docs/gorun.1 > dist/gorun.1.gz
+	gzip -9nc CHANGELOG.md > dist/changelog.gz
+	GOOS=linux packaging/copyright.sh $(TAGS) > dist/copyright
 	set -e; for arch in amd64 arm64; do \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(BUILD) \
 			-ldflags "-s -w -X main.version=$(VERSION)" -o dist/gorun-linux-$$arch ./cmd/gorun; \
