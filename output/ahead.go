@@ -6,17 +6,18 @@ import (
 	"gorun/value"
 )
 
-// batchRows is how many entries go from the reading to the printing goroutine at once, and
-// batches how many such lots there are.
+// batchRows is how many entries go from the reading to the printing goroutine at once, or fewer
+// that together weigh batchWeight; batches is how many such lots there are.
 const (
-	batchRows = 128
-	batches   = 3
+	batchRows   = 128
+	batchWeight = 128 << 10 // bytes, about
+	batches     = 3
 )
 
 // A batch is some entries that were read and not printed yet.
 type batch struct {
-	n    int
-	rows [batchRows]struct {
+	n, weight int
+	rows      [batchRows]struct {
 		key string
 		val value.Value
 		own value.Map // what val points to, where it is a map
@@ -27,10 +28,32 @@ func (b *batch) add(key string, val value.Value) {
 	row := &b.rows[b.n]
 	b.n++
 	row.key, row.val = key, val
+	b.weight += weight(val)
 	if m, ok := val.(*value.Map); ok {
 		row.own.Entries = append(row.own.Entries[:0], m.Entries...)
 		row.val = &row.own
 	}
+}
+
+// weight is about how many bytes a value takes in memory.
+func weight(v value.Value) int {
+	const each = 32 // of an element beside its content
+	n := each
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case value.Bytes:
+		n += len(v)
+	case value.List:
+		for _, e := range v {
+			n += weight(e)
+		}
+	case *value.Map:
+		for _, e := range v.Entries {
+			n += each + weight(e.Val)
+		}
+	}
+	return n
 }
 
 // errStopped ends the reading of what nobody prints any more.
@@ -51,7 +74,7 @@ func ahead(rows value.Rows) value.Rows {
 			b := <-empty
 			reading = rows(func(key string, val value.Value) error {
 				b.add(key, val)
-				if b.n < batchRows {
+				if b.n < batchRows && b.weight < batchWeight {
 					return nil
 				}
 				read <- b
@@ -60,7 +83,7 @@ func ahead(rows value.Rows) value.Rows {
 					b = new(batch)
 					return errStopped
 				}
-				next.n = 0
+				next.n, next.weight = 0, 0
 				b = next
 				return nil
 			})

@@ -15,21 +15,21 @@ type Outputter struct {
 // keeps for the sake of older ones.
 var outputters = []Outputter{
 	{Name: "nested", Help: "an indented outline, keys in order (the default)", print: printNested, rows: nestedRows},
-	{Name: "highstate", Help: "the states of a run and their summary", print: printHighstate},
+	{Name: "highstate", Help: "the states of a run and their summary", print: printHighstate, rows: highstateRows},
 	{Name: "json", Help: "JSON, laid out by --out-indent", print: printJSON, rows: jsonRows},
 	{Name: "yaml", Help: "YAML in block style, laid out by --out-indent", print: printYAML, rows: yamlRows},
 	{Name: "pprint", Help: "Python's pretty-printed form", print: printPprint},
 	{Name: "raw", Help: "Python's plain form, in one line", print: printRaw, rows: rawRows},
-	{Name: "txt", Help: "one \"key: line\" for each line of each value (also: text)", print: printTxt},
+	{Name: "txt", Help: "one \"key: line\" for each line of each value (also: text)", print: printTxt, rows: txtRows},
 	{Name: "key", Help: "minion keys by status, as salt-key lists them", print: printKey},
 	{Name: "table", Help: "each list as a table, one row an element", print: printTable},
-	{Name: "no_return", Help: "minions that did not return, in red", print: printNoReturn},
+	{Name: "no_return", Help: "minions that did not return, in red", print: printNoReturn, rows: noReturnRows},
 
 	{Name: "newline_values_only", Help: "values without their keys, one a line", Dropped: "3008", print: printNewlineValues},
 	{Name: "profile", Help: "states and how long each took, as a table", Dropped: "3008", print: printProfile},
 	{Name: "virt_query", Help: "the answer of virt.query", Dropped: "3008", print: printVirtQuery},
 	{Name: "overstatestage", Help: "the stages of an overstate", Dropped: "3008", print: printOverstate},
-	{Name: "quiet", Help: "nothing", Dropped: "3008", print: printQuiet},
+	{Name: "quiet", Help: "nothing", Dropped: "3008", print: printQuiet, rows: quietRows},
 	{Name: "compact", Help: "highstate, of states that changed or failed", Dropped: "2015.5", print: printCompact},
 }
 

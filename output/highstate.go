@@ -55,6 +55,28 @@ func (h *highstate) each(w *writer, v value.Value) error {
 	return nil
 }
 
+// highstateRows prints one minion after the other.
+func highstateRows(w *writer, rows value.Rows, o *Options) error {
+	if o.StateCompressIDs {
+		return errWhole
+	}
+	return trial(w, rows, o, func(o *Options) func(string, value.Value) error {
+		h := &highstate{o: o, colors: newPalette(o)}
+		separator := ""
+		return func(key string, val value.Value) error {
+			switch key {
+			case "return", "data", "retcode": // see unwrap and dropRetcode
+				return errWhole
+			}
+			text, _, err := h.host(key, clone(val), 1)
+			w.str(separator)
+			w.str(text)
+			separator = "\n"
+			return err
+		}
+	})
+}
+
 type highstate struct {
 	o      *Options
 	colors *palette

@@ -18,6 +18,13 @@ func printNoReturn(w *writer, v value.Value, o *Options) error {
 	return n.display(v, 0)
 }
 
+func noReturnRows(w *writer, rows value.Rows, o *Options) error {
+	return trial(w, rows, o, func(o *Options) func(string, value.Value) error {
+		n := noReturn{writer: w, colors: newPalette(o)}
+		return func(key string, val value.Value) error { return n.entry(key, val, 0) }
+	})
+}
+
 type noReturn struct {
 	*writer
 	colors *palette
@@ -35,13 +42,17 @@ func (n noReturn) display(v value.Value, indent int) error {
 			return errKeyOrder
 		}
 		for _, e := range entries {
-			n.line(n.colors.cyan, indent, str(e.Key), ":\n")
-			if err := n.display(e.Val, indent+4); err != nil {
+			if err := n.entry(e.Key, e.Val, indent); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (n noReturn) entry(key, val value.Value, indent int) error {
+	n.line(n.colors.cyan, indent, str(key), ":\n")
+	return n.display(val, indent+4)
 }
 
 func (n noReturn) line(color string, indent int, text, end string) {

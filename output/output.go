@@ -137,26 +137,29 @@ func Print(w io.Writer, name string, v value.Value, o *Options) error {
 	return out.close()
 }
 
-// PrintRows writes rows as Print writes the map that they are. An outputter that can (nested,
-// json, yaml and raw) holds one entry at a time, json after having looked at all of them; for
-// the others the map is collected.
+// PrintRows writes rows as Print writes the map that they are. An outputter that can holds a few
+// entries at a time, and some of them go through all entries before: json, and highstate and
+// no_return where there is much to print. For the others the map is collected.
 //
 // The error is that of w or that of reading the rows, with what came before it printed.
 func PrintRows(w io.Writer, name string, rows value.Rows, o *Options) error {
 	outputter := lookup(name, o)
-	if outputter.rows == nil {
+	out := newWriter(w)
+	err := errWhole
+	if outputter.rows != nil {
+		err = outputter.rows(out, ahead(rows), o)
+	}
+	if errors.Is(err, errWhole) {
 		m, err := rows.Collect()
 		if err != nil {
 			return err
 		}
 		return Print(w, name, m, o)
 	}
-	rows = ahead(rows)
-	out := newWriter(w)
-	err := outputter.rows(out, rows, o)
 	if err != nil && !out.committed {
+		out.reset()
 		o.hasNested(name, err)
-		err = nestedRows(out, rows, o)
+		err = nestedRows(out, ahead(rows), o)
 	}
 	if e := out.close(); err == nil {
 		err = e

@@ -24,6 +24,15 @@ func printTxt(w *writer, v value.Value, _ *Options) error {
 	return nil
 }
 
+func txtRows(w *writer, rows value.Rows, _ *Options) error {
+	w.commit()
+	return rows(func(key string, val value.Value) error {
+		txtEntry(w, str(key), val)
+		w.full()
+		return w.err
+	})
+}
+
 func txtEntry(w *writer, key string, val value.Value) {
 	line := func(repr []byte) {
 		w.str(key)

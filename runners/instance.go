@@ -160,41 +160,62 @@ func appendInstance(m *value.Map, l *load) {
 	}
 }
 
-// result is what one minion returned, as Salt's cache keeps it.
+// result is that a minion returned.
 type result struct {
 	minion string
-	data   *value.Map // return, retcode, success, out: those that came
-	out    string
-	// retcode and user are the return event's, nil where it has none.
-	retcode, user value.Value
-	// trimmed is set where the bus carried the return cut.
+	// trimmed is set where the bus carried the return cut, and Salt's cache has it no better.
 	trimmed bool
 	stamp   int64 // of the return, in microseconds since 1970
 }
 
-// results reads all returns to a job, by minion.
-func results(ctx context.Context, env *Env, job *jobcache.Job, jid string) ([]result, error) {
-	var all []result
-	err := env.Cache.Returns(ctx, jid, func(r *jobcache.Return) error {
-		r, data, err := wholeResult(env, job, jid, r)
-		if err != nil {
-			return fmt.Errorf("return of %s to %s: %w", r.Minion, jid, err)
+// readResults reads who has returned, by minion, and which outputter that names: what they
+// returned is read once more when it is needed, one return at a time.
+func (j *found) readResults(ctx context.Context) error {
+	return j.env.Cache.Returns(ctx, j.jid, func(r *jobcache.Return) error {
+		// The outputter is the one that the first return names; up to 2015.8, that any names.
+		first := len(j.results) == 0 || j.env.OldMaster && j.outputter == ""
+		trimmed := r.Trimmed
+		if first || trimmed {
+			kept, data, err := wholeResult(j.env, j.job, j.jid, r)
+			if err != nil {
+				return fmt.Errorf("return of %s to %s: %w", r.Minion, j.jid, err)
+			}
+			trimmed = kept.Trimmed
+			if out, ok := data.Get("out"); ok && first {
+				j.outputter, _ = out.(string)
+			}
 		}
-		res := result{minion: r.Minion, data: data, trimmed: r.Trimmed, stamp: r.Stamp}
-		if out, ok := data.Get("out"); ok {
-			res.out, _ = out.(string)
-		}
-		if !r.Kept { // which has the marks of failed states
-			res.retcode, res.user = ofReturn(r)
-		}
-		all = append(all, res)
+		j.results = append(j.results, result{r.Minion, trimmed, r.Stamp})
 		return nil
 	})
-	// Up to 2015.8 fire_ret_load broke off at the first failed state, whichever that was.
-	if err == nil && job != nil && !env.OldMaster && (job.Fun == "state.sls" || job.Fun == "state.highstate") {
-		err = markFailures(ctx, env, job, all)
+}
+
+// each calls f with what each of the minions returned, as Salt's cache keeps it: return,
+// retcode, success, out, those that came. ErrChanged where some of it has left the cache.
+func (j *found) each(ctx context.Context, f func(minion string, data *value.Map) error) error {
+	mark, err := j.marks(ctx)
+	if err != nil {
+		return err
 	}
-	return all, err
+	n := 0
+	err = j.env.Cache.Returns(ctx, j.jid, func(r *jobcache.Return) error {
+		if !j.returned(r.Minion) { // when the answer began
+			return nil
+		}
+		n++
+		whole, data, err := wholeResult(j.env, j.job, j.jid, r)
+		if err != nil {
+			return fmt.Errorf("return of %s to %s: %w", r.Minion, j.jid, err)
+		}
+		if !whole.Kept { // which has the marks of failed states
+			mark(whole, data)
+		}
+		return f(r.Minion, data)
+	})
+	if err == nil && n < len(j.results) {
+		err = fmt.Errorf("job %s: %w", j.jid, jobcache.ErrChanged)
+	}
+	return err
 }
 
 // wholeResult is what a minion returned; of a return that the bus carried cut, what Salt's
@@ -214,34 +235,37 @@ func wholeResult(env *Env, job *jobcache.Job, jid string, r *jobcache.Return) (*
 	return r, data, err
 }
 
-// markFailures gives the states of failed returns what Salt's cache has in them besides
-// what the minion sent: salt.utils.event.fire_ret_load tells of each failed state by an
-// event, and leaves that event's fields in the return before it is stored.
-func markFailures(ctx context.Context, env *Env, job *jobcache.Job, all []result) error {
+// marks gives what puts into the states of a failed return what Salt's cache has in them
+// besides what the minion sent: salt.utils.event.fire_ret_load tells of each failed state by
+// an event, and leaves that event's fields in the return before it is stored.
+func (j *found) marks(ctx context.Context) (mark func(*jobcache.Return, *value.Map), err error) {
+	// Up to 2015.8 fire_ret_load broke off at the first failed state, whichever that was.
+	if j.job == nil || j.env.OldMaster || j.job.Fun != "state.sls" && j.job.Fun != "state.highstate" {
+		return func(*jobcache.Return, *value.Map) {}, nil
+	}
 	stamps := make(map[jobcache.Failure]string)
-	err := env.Cache.Failures(ctx, job.JID, func(f jobcache.Failure) {
+	err = j.env.Cache.Failures(ctx, j.jid, func(f jobcache.Failure) {
 		stamps[jobcache.Failure{Minion: f.Minion, Run: f.Run}] = f.Stamp
 	})
-	if err != nil {
-		return err
-	}
-	for _, r := range all {
-		ret, _ := r.data.Get("return")
-		if states, ok := ret.(*value.Map); ok && value.Truth(r.retcode) {
-			for _, s := range states.Entries {
-				if state, ok := s.Val.(*value.Map); ok {
-					state.Set("retcode", r.retcode)
-					run, _ := state.Get("__run_num__")
-					n, _ := run.(int64)
-					markFailure(state, job, r, text(s.Key), stamps[jobcache.Failure{Minion: r.minion, Run: n}])
-				}
+	return func(r *jobcache.Return, data *value.Map) {
+		ret, _ := data.Get("return")
+		states, ok := ret.(*value.Map)
+		retcode, user := ofReturn(r)
+		if !ok || !value.Truth(retcode) {
+			return
+		}
+		for _, s := range states.Entries {
+			if state, ok := s.Val.(*value.Map); ok {
+				state.Set("retcode", retcode)
+				run, _ := state.Get("__run_num__")
+				n, _ := run.(int64)
+				j.markFailure(state, r.Minion, user, text(s.Key), stamps[jobcache.Failure{Minion: r.Minion, Run: n}])
 			}
 		}
-	}
-	return nil
+	}, err
 }
 
-func markFailure(state *value.Map, job *jobcache.Job, r result, id, stamp string) {
+func (j *found) markFailure(state *value.Map, minion string, user value.Value, id, stamp string) {
 	if result, _ := state.Get("result"); result != false {
 		return
 	}
@@ -249,13 +273,13 @@ func markFailure(state *value.Map, job *jobcache.Job, r result, id, stamp string
 	if stamp != "" {
 		state.Set("_stamp", stamp)
 	}
-	state.Set("jid", job.JID)
-	state.Set("id", r.minion)
+	state.Set("jid", j.jid)
+	state.Set("id", minion)
 	state.Set("success", false)
 	state.Set("return", "Error: "+parts[0]+"."+parts[len(parts)-1])
-	state.Set("fun", job.Fun)
-	if r.user != nil {
-		state.Set("user", r.user)
+	state.Set("fun", j.job.Fun)
+	if user != nil {
+		state.Set("user", user)
 	}
 }
 

@@ -37,7 +37,7 @@ ext_source
 		if err != nil {
 			return nil, err
 		}
-		m, err := j.listing()
+		m, err := j.listing(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ ext_source
 		if err != nil {
 			return nil, err
 		}
-		m, err := j.listing()
+		m, err := j.listing(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -99,29 +99,36 @@ missing
 		for _, r := range j.results {
 			env.progress(args[4], "%s", r.minion)
 		}
-		m := value.NewMap()
-		if value.Truth(args[2]) {
-			for _, r := range j.results {
-				ret, _ := r.data.Get("return")
-				m.Entries = append(m.Entries, value.Entry{Key: r.minion, Val: ret})
+		rows := value.Rows(func(row func(string, value.Value) error) error {
+			if !value.Truth(args[2]) {
+				return nil
 			}
-		}
-		if value.Truth(args[3]) {
-			ids, err := j.expected()
-			if err != nil {
-				return nil, err
+			return j.each(ctx, func(minion string, data *value.Map) error {
+				ret, _ := data.Get("return")
+				return row(minion, ret)
+			})
+		})
+		if !value.Truth(args[3]) {
+			a, err := j.answer(ctx, env, nil)
+			if err == nil {
+				a.Rows, a.Outputter = rows, j.outputter
 			}
-			for _, id := range ids {
-				m.Entries = append(m.Entries, value.Entry{Key: id, Val: "Minion did not return"})
-			}
+			return a, err
 		}
-		explain := j.answer
-		if value.Truth(args[3]) {
-			explain = j.explained
+		m, err := rows.Collect() // the missing stand behind them, in no order of both
+		if err != nil {
+			return nil, err
 		}
-		a, err := explain(ctx, env, m)
+		ids, err := j.expected()
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			m.Entries = append(m.Entries, value.Entry{Key: id, Val: "Minion did not return"})
+		}
+		a, err := j.explained(ctx, env, m)
 		if err == nil {
-			a.Outputter = j.outputter()
+			a.Outputter = j.outputter
 		}
 		return a, err
 	},
@@ -154,23 +161,28 @@ strict
 			return j.answer(ctx, env, m)
 		}
 		all := newVerdicts(j.minions())
-		for _, r := range j.results {
-			ret, ok := r.data.Get("return")
+		err = j.each(ctx, func(minion string, data *value.Map) error {
+			ret, ok := data.Get("return")
 			truth := ok && value.Truth(ret)
-			if _, asked := all.at[r.minion]; truth || asked {
-				all.set(r.minion, truth)
+			if _, asked := all.at[minion]; truth || asked {
+				all.set(minion, truth)
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 		return j.answer(ctx, env, all.m)
 	},
 }
 
-// found is a job with its returns; job is nil where its load is not known.
+// found is a job with those that returned; job is nil where its load is not known.
 type found struct {
-	env     *Env
-	jid     string
-	job     *jobcache.Job
-	results []result
+	env       *Env
+	jid       string
+	job       *jobcache.Job
+	results   []result
+	outputter string // that the returns name
 }
 
 func findJob(ctx context.Context, env *Env, jid, extSource value.Value) (*found, error) {
@@ -185,8 +197,7 @@ func findJob(ctx context.Context, env *Env, jid, extSource value.Value) (*found,
 	case err != nil && !errors.Is(err, jobcache.ErrUnknownJob):
 		return nil, err
 	}
-	j.results, err = results(ctx, env, j.job, j.jid)
-	return j, err
+	return j, j.readResults(ctx)
 }
 
 // localSource is an error unless the question is one to the master's local job cache.
@@ -246,18 +257,8 @@ func (j *found) missing() []string {
 	return slices.DeleteFunc(j.minions(), j.returned)
 }
 
-// outputter is the one that the first return names; up to 2015.8, that any names.
-func (j *found) outputter() string {
-	for _, r := range j.results {
-		if r.out != "" || !j.env.OldMaster {
-			return r.out
-		}
-	}
-	return ""
-}
-
 // listing is the body of list_job: the job's description, Minions, StartTime, Result.
-func (j *found) listing() (*value.Map, error) {
+func (j *found) listing(ctx context.Context) (*value.Map, error) {
 	start, err := j.env.startTime(j.jid)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrArgument, err)
@@ -283,9 +284,13 @@ func (j *found) listing() (*value.Map, error) {
 			m.Set("Minions", list)
 		}
 	}
-	result := &value.Map{Entries: make([]value.Entry, len(j.results))}
-	for i, r := range j.results {
-		result.Entries[i] = value.Entry{Key: r.minion, Val: r.data}
+	result := &value.Map{Entries: make([]value.Entry, 0, len(j.results))}
+	err = j.each(ctx, func(minion string, data *value.Map) error {
+		result.Entries = append(result.Entries, value.Entry{Key: minion, Val: data})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	m.Set("StartTime", start)
 	m.Set("Result", result)
