@@ -27,8 +27,14 @@ func (p *program) execute(ctx context.Context, args []string) error {
 	if err == nil {
 		err = app.RunContext(ctx, append([]string{"gorun"}, line...))
 	}
-	if errors.Is(err, errUsage) && isCheck(args, app) {
+	if !isCheck(args, app) {
+		return err
+	}
+	switch {
+	case errors.Is(err, errUsage):
 		return p.printCheck(nil, check.NotKnown("CHECK", err))
+	case err == nil: // the help, or the version
+		return checked{check.Unknown, nil}
 	}
 	return err
 }
@@ -83,6 +89,11 @@ func (p *program) printVersions() error {
 		}
 	}
 	_, err := fmt.Fprintln(p.stdout, strings.Join(lines, "\n"))
+	return err
+}
+
+func (p *program) printVersion() error {
+	_, err := fmt.Fprintln(p.stdout, versionText())
 	return err
 }
 

@@ -17,7 +17,8 @@ status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. What is not known is UNKNOWN.
 
 A RANGE is that of the plugin guidelines: 5 alerts above 5, 10: below 10, 2:4 outside
 of 2 to 4, @2:4 inside; each number may be a percentage of what is checked (10%).
---out=json prints the same as data. --quiet prints nothing when all is well.`
+--out=json prints the same as data. --quiet prints nothing when all is well. -t is how
+many seconds minions have to answer, where they must be asked.`
 
 func (p *program) checkCommand() *cli.Command {
 	target := []cli.Flag{
@@ -28,6 +29,12 @@ func (p *program) checkCommand() *cli.Command {
 		Name:        "check",
 		Usage:       "check minions, jobs, returns or the subscriber, as a monitoring plugin",
 		Description: checkDescription,
+		Action: func(c *cli.Context) error {
+			if isVersion(c) {
+				return p.printVersion()
+			}
+			return fmt.Errorf("%w: check minions, jobs, returns or subscriber", errUsage)
+		},
 		Subcommands: []*cli.Command{
 			{
 				Name:   "minions",
@@ -78,6 +85,9 @@ type checkFunc func(context.Context, *cli.Context, *runners.Env, check.Threshold
 // unknown, in the one line that a monitoring system shows.
 func (p *program) check(name string, ask checkFunc) cli.ActionFunc {
 	return func(c *cli.Context) (err error) {
+		if isVersion(c) {
+			return p.printVersion()
+		}
 		q, err := p.newQuestion(c)
 		if err != nil {
 			return p.printCheck(nil, check.NotKnown(name, err))
@@ -90,6 +100,9 @@ func (p *program) check(name string, ask checkFunc) cli.ActionFunc {
 		return p.printCheck(q, result)
 	}
 }
+
+// isVersion tells whether the version is asked for, with the plugin guidelines' -V as well.
+func isVersion(c *cli.Context) bool { return c.Bool("version") || c.Bool("versions-report") }
 
 func (q *question) check(c *cli.Context, ask checkFunc) (_ *check.Result, err error) {
 	if c.Args().Present() {

@@ -25,8 +25,7 @@ import (
 func (p *program) runFunction(c *cli.Context) (err error) {
 	switch {
 	case c.Bool("version"):
-		_, err := fmt.Fprintln(p.stdout, versionText())
-		return err
+		return p.printVersion()
 	case c.Bool("versions-report"):
 		return p.printVersions()
 	case c.Bool("doc"):
