@@ -206,7 +206,16 @@ func (v *visit) head(dir string) (job *KeptJob, loaded bool, err error) {
 	job.Job.JID, job.Job.Stamp = jid, at.UnixMicro()
 	keepLoad(&job.Job)
 	job.Job.Minions, err = v.minionsOf(dir)
-	return job, loaded, err
+	return job, loaded || v.announced(dir), err
+}
+
+// announced tells whether a master below has named its minions of a job in the window.
+func (v *visit) announced(dir string) bool {
+	names, err := filepath.Glob(filepath.Join(dir, minionsGlob))
+	return err == nil && slices.ContainsFunc(names, func(name string) bool {
+		_, _, ok := v.touched(name)
+		return ok
+	})
 }
 
 // loadFields are what the bus tells of a job, too: Salt's own file may hold the password

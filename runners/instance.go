@@ -218,10 +218,10 @@ func (j *found) each(ctx context.Context, f func(minion string, data *value.Map)
 	return err
 }
 
-// wholeResult is what a minion returned; of a return that the bus carried cut, what Salt's
-// own cache has.
+// wholeResult is what a minion returned; of a return that the bus carried cut, and of a
+// runner whose announcement nobody heard, what Salt's own cache has.
 func wholeResult(env *Env, job *jobcache.Job, jid string, r *jobcache.Return) (*jobcache.Return, *value.Map, error) {
-	if r.Trimmed && env.Kept != nil {
+	if (r.Trimmed || unannounced(job)) && env.Kept != nil {
 		kept, err := env.Kept.Return(jid, r.Minion)
 		if err != nil {
 			return r, nil, err
@@ -233,6 +233,12 @@ func wholeResult(env *Env, job *jobcache.Job, jid string, r *jobcache.Return) (*
 	}
 	data, err := resultData(env, job, r)
 	return r, data, err
+}
+
+// unannounced tells of a runner that only its end is known: Salt keeps with the return when it
+// began (see runnerResult).
+func unannounced(job *jobcache.Job) bool {
+	return job != nil && job.Source == jobcache.FromRunner && job.Announced == ""
 }
 
 // marks gives what puts into the states of a failed return what Salt's cache has in them

@@ -325,7 +325,7 @@ func (j *found) answer(ctx context.Context, env *Env, v value.Value) (*Answer, e
 	switch {
 	case j.job == nil:
 		return a, a.age(ctx, env, began, began)
-	case j.job.Source == jobcache.FromReturn: // perhaps it was announced, and nobody heard
+	case j.job.Source == jobcache.FromReturn || unannounced(j.job): // perhaps it was announced, and nobody heard
 		status, err := env.Cache.Status(ctx, env.Now)
 		a.missing(status, began, began)
 		return a, err

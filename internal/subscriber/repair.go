@@ -173,6 +173,7 @@ func (r *repairer) due(h jobcache.Hole) (at time.Time, waits bool) {
 // window is what holes ask for, at once: of what was looked at before, what has come since.
 func (r *repairer) window(holes []jobcache.Hole) (w jobcache.Window) {
 	ends := true
+	now := r.cfg.now()
 	for i, h := range holes {
 		from := h.Start
 		if !h.Looked.IsZero() {
@@ -184,12 +185,14 @@ func (r *repairer) window(holes []jobcache.Hole) (w jobcache.Window) {
 		if until := h.Until.Add(r.cfg.Settle); until.After(w.Until) {
 			w.Until = until
 		}
-		ends = ends && h.Filled.IsZero() && !h.Start.IsZero()
+		// Of a hole that is looked at late, files may have been written again since.
+		late := now.After(h.Until.Add(r.cfg.Settle + lag))
+		ends = ends && h.Filled.IsZero() && !h.Start.IsZero() && !late
 	}
 	if !ends {
 		w.Until = time.Time{}
 	}
-	if oldest := r.cfg.now().Add(-r.cfg.Keep); r.cfg.Keep > 0 && w.From.Before(oldest) {
+	if oldest := now.Add(-r.cfg.Keep); r.cfg.Keep > 0 && w.From.Before(oldest) {
 		w.From = oldest
 	}
 	return w
