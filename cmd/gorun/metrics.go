@@ -54,12 +54,14 @@ func (p *program) runMetrics(c *cli.Context) error {
 	}
 	for _, missing := range sample.Missing {
 		p.say("%v", missing)
+		if text := hint(missing); text != "" {
+			p.say("hint: %s", text)
+		}
 	}
-	switch {
-	case !sample.Up:
+	if sample.Down {
 		p.say("no subscriber listens to the bus: the metrics are not current")
-		return errStale
-	case len(sample.Missing) > 0:
+	}
+	if sample.Down || len(sample.Missing) > 0 {
 		return errStale
 	}
 	return nil

@@ -327,6 +327,35 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// Those who connect and say nothing take no more than their share of files: others wait until
+// one of them is gone.
+func TestServerConnections(t *testing.T) {
+	s := metrics.NewServer(slog.New(slog.DiscardHandler))
+	defer s.Close()
+	address := freeAddress(t, "127.0.0.1")
+	s.Use(address, "gorun: metrics", metrics.Config{Store: made(t, full(time.Now())), Keys: accepted()})
+	silent := make([]net.Conn, 16)
+	for i := range silent {
+		var err error
+		if silent[i], err = net.Dial("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soon, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := scrape(soon, address); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("beside all that there may be: %v", err)
+	}
+	for _, conn := range silent {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := scrape(t.Context(), address); err != nil {
+		t.Error(err)
+	}
+}
+
 // More scrapes at once than there may be are turned away; what is missing is said once.
 func TestServerBounds(t *testing.T) {
 	var log logged

@@ -51,8 +51,9 @@ var (
 
 // Sample is all metrics at one moment. It is a prometheus.Collector.
 type Sample struct {
-	// Up is set while a subscriber runs and is connected to the bus.
-	Up bool
+	// Up is set while a subscriber runs and is connected to the bus, Down while it is known
+	// that none does.
+	Up, Down bool
 	// Missing says what could not be read, and is not in the sample.
 	Missing []error
 
@@ -93,6 +94,7 @@ func Read(ctx context.Context, cfg Config, now time.Time) *Sample {
 	case err == nil:
 		s.store(known)
 	case errors.Is(err, jobcache.ErrNoStore): // nobody has ever listened
+		s.Down = true
 		s.add("gorun_subscriber_up", 0)
 	}
 	s.part("store", err)
@@ -142,7 +144,7 @@ func readStore(ctx context.Context, path string, now time.Time) (k known, err er
 // store adds what the store tells, of minions apart.
 func (s *Sample) store(k known) {
 	status := k.status
-	s.Up = status.Listening
+	s.Up, s.Down = status.Listening, !status.Listening
 	s.add("gorun_subscriber_up", one(s.Up))
 	s.time("gorun_subscriber_heartbeat_timestamp_seconds", status.Heartbeat)
 	s.add("gorun_reconnects_total", float64(status.Reconnects))

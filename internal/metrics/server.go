@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // Bounds on what scrapers may take of the subscriber. They have no say in how long it runs.
 const (
-	maxScrapes    = 2 // at once; others are told to come again
+	maxScrapes    = 2  // at once; others are told to come again
+	maxConns      = 16 // others wait: the bus and the store need files as well
 	scrapeTimeout = 10 * time.Second
 	readTimeout   = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
@@ -88,7 +90,7 @@ func (s *Server) serve(listener net.Listener) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(netutil.LimitListener(listener, maxConns)); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("metrics are not served any more", "error", err)
 		}
 	}()
