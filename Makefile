@@ -47,8 +47,8 @@ fuzz: ## each fuzz target for FUZZTIME
 screens: ## the screens of gorun live, in the tests and in the README, made anew in tmux
 	GORUN_UPDATE_SCRIPTS=1 $(GO) test -count=1 -run Screens ./cmd/gorun
 
-bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md
-	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md $(BENCH)
+bench: build ## Go's benchmarks, then whole processes beside salt-run; writes docs/benchmarks.md, and some times into the README
+	$(GO) run ./internal/bench -gorun $(BIN) -write docs/benchmarks.md -readme README.md $(BENCH)
 
 packages: ## static binaries, debs and rpms for amd64 and arm64, in dist/
 	mkdir -p dist

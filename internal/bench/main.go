@@ -45,6 +45,7 @@ func main() {
 	flag.IntVar(&o.beside, "beside", 20_000, "events that gorun and Salt's own subscriber follow")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long an idle subscriber is watched")
 	write := flag.String("write", "", "the file to write; none: stdout")
+	readme := flag.String("readme", "", "the README that takes some of the times; none: none does")
 	flag.Parse()
 	if flag.NArg() > 0 || o.jobs < minJobs || o.rounds < 1 || o.events < 1000 || o.growth < 1000 || o.beside < 1000 {
 		flag.Usage()
@@ -54,13 +55,13 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
-	if err := run(ctx, o, *write); err != nil {
+	if err := run(ctx, o, *write, *readme); err != nil {
 		slog.Error("bench", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o options, path string) error {
+func run(ctx context.Context, o options, path, readme string) error {
 	var err error
 	if o.gorun, err = filepath.Abs(o.gorun); err != nil {
 		return err
@@ -83,7 +84,10 @@ func run(ctx context.Context, o options, path string) error {
 			return err
 		}
 	}
-	return os.WriteFile(path, page.Bytes(), 0o644)
+	if err := os.WriteFile(path, page.Bytes(), 0o644); err != nil || readme == "" {
+		return err
+	}
+	return writeReadme(readme, page.Bytes())
 }
 
 // measure takes all measurements, one after the other: each has the machine for itself.
