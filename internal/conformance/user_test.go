@@ -39,7 +39,7 @@ func TestLiveUser(t *testing.T) {
 	defer cancel()
 	lab, err := saltlab.Start(ctx, saltlab.Options{
 		Version: "3008.3", User: "nobody",
-		Config: []string{"id: lab_master", "external_auth: {auto: {ann: ['.*', '@runner']}}"},
+		Config: []string{"id: lab_master", "external_auth: {auto: {ann: ['.*', '@runner'], bob: ['no.such']}}"},
 		Files: fstest.MapFS{"masked.sls": {Data: []byte(
 			"masked:\n  cmd.run:\n    - name: cat " + masked + "\n    - no_log: True\n"), Mode: 0o644}},
 	})
@@ -92,6 +92,7 @@ func TestLiveUser(t *testing.T) {
 			t.Errorf("%q: %s%s", q.args, a.Stdout, a.Stderr)
 		}
 	}
+	external(ctx, t, g, lab, uid)
 	if err := capture.WaitFor(ctx, "the-end"); err != nil {
 		t.Fatal(err)
 	}

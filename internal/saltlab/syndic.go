@@ -22,7 +22,8 @@ func (l *Lab) StartSyndic(ctx context.Context, above *Lab, id string) error {
 	home := l.home(Syndic)
 	etc := filepath.Join(home, "etc")
 	// A syndic reads its master's file and a minion's beside it, of which the latter counts more.
-	text := fmt.Sprintf(`root_dir: %[1]s
+	// It finds the jobs that it hands up below the master's root_dir only.
+	text := fmt.Sprintf(`root_dir: %[6]s
 pki_dir: %[1]s/pki
 cachedir: %[1]s/cache
 sock_dir: %[1]s/run
@@ -33,7 +34,7 @@ syndic_master: 127.0.0.1
 syndic_master_port: %[3]d
 publish_port: %[4]d
 user: %[5]s
-`, home, id, above.port+1, above.port, me.Username)
+`, home, id, above.port+1, above.port, me.Username, l.Dir)
 	err = errors.Join(os.MkdirAll(etc, 0o755),
 		os.WriteFile(filepath.Join(etc, "minion"), []byte(text), 0o644),
 		os.Symlink(filepath.Join(l.ConfigDir(), "master"), filepath.Join(etc, "master")))
