@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -191,8 +192,9 @@ func checkSubscriber(ctx context.Context, c *cli.Context, env *runners.Env, hear
 		return nil, err
 	}
 	var known jobcache.Status
-	if _, own := env.Cache.(*jobcache.Reader); own {
-		if known, err = env.Cache.Status(ctx, env.Now); err != nil {
+	if _, salts := env.Cache.(*jobcache.SaltCache); !salts {
+		known, err = env.Cache.Status(ctx, env.Now)
+		if err != nil && !errors.Is(err, jobcache.ErrNoStore) {
 			return nil, err
 		}
 	}

@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -67,11 +70,32 @@ func findBus(ctx context.Context, conf *master.Config) finding {
 	case err == nil:
 		_ = source.Close() // it has told what it was asked
 	case errors.Is(err, os.ErrPermission):
-		f.state, f.mend = err.Error(), "ask as root, or as "+conf.User
+		f.state, f.mend = err.Error(), "ask as root"
+		if name := ownerOf(socket.Path); name != "" && name != "root" {
+			f.mend += ", or as " + name
+		}
 	default:
 		f.state, f.mend = err.Error(), "systemctl start salt-master"
 	}
 	return f
+}
+
+// ownerOf is the name of a file's owner, empty where that cannot be learned. The setting user
+// would not do: without it, Salt takes it to be whoever asks.
+func ownerOf(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	owner, err := user.LookupId(strconv.FormatUint(uint64(stat.Uid), 10))
+	if err != nil {
+		return ""
+	}
+	return owner.Username
 }
 
 func findPresence(conf *master.Config) finding {
