@@ -132,9 +132,9 @@ func address(into *string, e value.Entry) error {
 		*into = ""
 		return nil
 	}
-	text, _ := scalarText(e.Val)
+	text, ok := scalarText(e.Val)
 	at, err := ListenAddress(text)
-	if err != nil {
+	if err != nil || !ok {
 		return fmt.Errorf("gorun: %s is %s, not where to listen (9757, \"127.0.0.1:9757\")", e.Key, kindOf(e.Val))
 	}
 	*into = at

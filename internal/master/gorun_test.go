@@ -1,6 +1,7 @@
 package master
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,19 @@ func TestGorunSettings(t *testing.T) {
 			return g.QueueSize == 8<<20 && g.MaxEventSize == 1<<20 && g.MaxReturnSize == 2<<30
 		}},
 		{"{max_minions: 7, settle: 0.5}", func(g Gorun) bool { return g.MaxMinions == 7 && g.Settle == 500*time.Millisecond }},
+		{"{metrics: 9757, metrics_minions: true}", func(g Gorun) bool { return g.Metrics == "127.0.0.1:9757" && g.MetricsMinions }},
+		{"{metrics: ':9757'}", func(g Gorun) bool { return g.Metrics == "127.0.0.1:9757" }},
+		{"{metrics: 0.0.0.0:9757}", func(g Gorun) bool { return g.Metrics == "0.0.0.0:9757" }},
+		{"{metrics: '[::1]:9757'}", func(g Gorun) bool { return g.Metrics == "[::1]:9757" }},
+		{"{metrics: false}", func(g Gorun) bool { return g.Metrics == "" }},
+		{"{metrics: null}", func(g Gorun) bool { return g.Metrics == "" }},
+		{"{metrics: 0}", nil},
+		{"{metrics: 70000}", nil},
+		{"{metrics: true}", nil},
+		{"{metrics: 127.0.0.1}", nil},
+		{"{metrics: '::1:9757'}", nil},
+		{"{metrics: [1]}", nil},
+		{"{metrics_minions: some}", nil},
 		{"{max_size: much}", nil},
 		{"{max_size: -1}", nil},
 		{"{max_size: 9999999999GB}", nil},
@@ -42,4 +56,24 @@ func TestGorunSettings(t *testing.T) {
 			t.Errorf("%s: got %+v", test.yaml, c.Gorun)
 		}
 	}
+}
+
+// An address to listen at has a host and a port, or is none: everywhere has to be written out.
+func FuzzListenAddress(f *testing.F) {
+	for _, seed := range []string{"", "9757", ":9757", "localhost:9757", "[::1]:9757", "0.0.0.0:1", "::1:9757", "a:b:c", "-1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := ListenAddress(text)
+		if err != nil || at == "" {
+			if err == nil && text != "" {
+				t.Fatalf("%q is nowhere", text)
+			}
+			return
+		}
+		host, port, err := net.SplitHostPort(at)
+		if err != nil || host == "" || port == "" || !strings.HasSuffix(text, port) {
+			t.Fatalf("%q is read as %q: %v", text, at, err)
+		}
+	})
 }

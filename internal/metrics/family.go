@@ -44,7 +44,7 @@ var families = []family{
 	{"gorun_keys", "Minions' keys by state.", prometheus.GaugeValue, []string{"state"}},
 
 	{"gorun_holes_open", "Times of which events are missing, by reason, that Salt's own cache has not filled.", prometheus.GaugeValue, []string{"reason"}},
-	{"gorun_repaired_jobs_total", "Jobs that were taken from Salt's own cache.", prometheus.CounterValue, nil},
+	{"gorun_repaired_jobs_total", "Jobs that were read in Salt's own cache to fill holes, at each look, whether they were known or not.", prometheus.CounterValue, nil},
 	{"gorun_salt_files_skipped_total", "Files of Salt's own cache that were passed over: cut, foreign, too large.", prometheus.CounterValue, nil},
 
 	{"gorun_store_bytes", "Bytes of the job cache on disk, by file.", prometheus.GaugeValue, []string{"file"}},
