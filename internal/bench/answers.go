@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"gorun/event"
-	"gorun/event/eventtest"
 	"gorun/internal/saltlab"
 )
 
@@ -26,6 +23,10 @@ type question struct {
 	args []string
 	live bool     // to the running master; else to the filled job cache
 	own  []string // gorun's arguments besides
+	// within is how long gorun's process may take, times how many times faster than salt-run's it
+	// has to be; 0 where that is no goal.
+	within time.Duration
+	times  float64
 }
 
 func (q question) String() string {
@@ -35,24 +36,31 @@ func (q question) String() string {
 func questions(jobs int) []question {
 	state := jidOf(lastState(jobs))
 	return []question{
-		{args: []string{"manage.up"}, live: true, own: []string{"source=cache"}},
-		{args: []string{"manage.up"}, live: true, own: []string{"source=ping"}},
-		{args: []string{"cache.grains", "minion-1"}, live: true},
-		{args: []string{"jobs.lookup_jid", state}},
+		{args: []string{"manage.up"}, live: true, own: []string{"source=cache"}, within: 8 * time.Millisecond},
+		{args: []string{"manage.up"}, live: true, own: []string{"source=ping"}, times: 5},
+		{args: []string{"cache.grains", "minion-1"}, live: true, times: 3},
+		{args: []string{"jobs.lookup_jid", state}, within: 8 * time.Millisecond},
 		{args: []string{"jobs.list_job", state}},
-		{args: []string{"jobs.list_jobs"}},
-		{args: []string{"jobs.list_jobs", "search_function=no.such"}},
-		{args: []string{"jobs.last_run", "function=cmd.run"}},
+		{args: []string{"jobs.list_jobs"}, within: 200 * time.Millisecond},
+		{args: []string{"jobs.list_jobs", "search_function=no.such"}, within: 15 * time.Millisecond},
+		{args: []string{"jobs.last_run", "function=cmd.run"}, within: 10 * time.Millisecond},
 	}
 }
 
 // comparison is one question's times on both sides: medians of whole processes.
 type comparison struct {
-	Question string
-	Bytes    int // of the answer, the same on both sides
-	Salt     struct{ Wall, CPU time.Duration }
-	Gorun    struct{ Wall, CPU, Fastest time.Duration } // Fastest: Wall of the fastest
+	question
+	Bytes int // of the answer, the same on both sides
+	Salt  struct{ Wall, CPU time.Duration }
+	Gorun struct{ Wall, CPU, Fastest time.Duration } // Fastest: Wall of the fastest
+	Limit time.Duration                              // see limit
 }
+
+// Question is what was asked.
+func (c comparison) Question() string { return c.String() }
+
+// OfLimit is how many times the limit gorun took.
+func (c comparison) OfLimit() float64 { return float64(c.Gorun.Wall) / float64(c.Limit) }
 
 // Ratio is how many times faster gorun answers.
 func (c comparison) Ratio() float64 { return float64(c.Salt.Wall) / float64(c.Gorun.Wall) }
@@ -71,7 +79,6 @@ func (r *report) answers(ctx context.Context, o options) (err error) {
 	if s.venv, err = saltlab.Install(ctx, o.version); err != nil {
 		return err
 	}
-	slog.Info("a real master", "version", o.version)
 	if s.lab, err = saltlab.Start(ctx, saltlab.Options{Version: o.version}); err != nil {
 		return err
 	}
@@ -84,23 +91,29 @@ func (r *report) answers(ctx context.Context, o options) (err error) {
 	if err := s.lab.StartMinions(ctx, "minion-1", "minion-2"); err != nil {
 		return err
 	}
-	slog.Info("the same jobs on both sides", "jobs", o.jobs)
-	stop, err := s.fill(ctx, r, o.jobs)
+	var stop func() error
+	err = stage(fmt.Sprintf("%d jobs to both sides", o.jobs), func() (err error) {
+		stop, err = s.fill(ctx, r, o.jobs)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	for _, q := range questions(o.jobs) {
-		slog.Info("both sides", "question", q)
-		c, err := s.compare(ctx, q, o.rounds)
+		err := stage("both sides: "+q.String(), func() error {
+			c, err := s.compare(ctx, q, o.rounds)
+			r.Comparisons = append(r.Comparisons, c)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		r.Comparisons = append(r.Comparisons, c)
 	}
-	slog.Info("beside salt-run state.event", "events", o.beside)
-	r.Beside, err = s.beside(ctx, o.beside, filepath.Join(s.lab.Dir, "beside"))
-	return err
+	return stage("beside salt-run state.event", func() (err error) {
+		r.Beside, err = s.beside(ctx, o.beside, filepath.Join(s.lab.Dir, "beside"))
+		return err
+	})
 }
 
 //go:embed fill.py
@@ -116,7 +129,7 @@ func (s *sides) fill(ctx context.Context, r *report, jobs int) (stop func() erro
 	dir := filepath.Join(s.lab.Dir, "filled") // Salt puts root_dir before every other path
 	s.filled = filepath.Join(dir, "salt")
 	cachedir := filepath.Join(dir, "cache")
-	bus := filepath.Join(dir, "gorun")
+	config := filepath.Join(dir, "gorun")
 	master, err := os.ReadFile(filepath.Join(s.lab.ConfigDir(), "master"))
 	if err != nil {
 		return nil, err
@@ -128,7 +141,7 @@ func (s *sides) fill(ctx context.Context, r *report, jobs int) (stop func() erro
 	if err := os.MkdirAll(filepath.Join(cachedir, "proc"), 0o700); err != nil { // as the master does
 		return nil, err
 	}
-	for config, text := range map[string]string{s.filled: text, bus: setting(text, "sock_dir", dir)} {
+	for config, text := range map[string]string{s.filled: text, config: setting(text, "sock_dir", dir)} {
 		if err := os.MkdirAll(config, 0o755); err != nil {
 			return nil, err
 		}
@@ -144,23 +157,25 @@ func (s *sides) fill(ctx context.Context, r *report, jobs int) (stop func() erro
 	if _, err := runProcess(cmd); err != nil {
 		return nil, err
 	}
-	server, err := eventtest.Serve(ctx, filepath.Join(dir, "master_event_pub.ipc"), eventtest.New(event.FormStream, events...), eventtest.Options{})
+	bus, err := listen(config, cachedir, dir)
 	if err != nil {
 		return nil, err
 	}
-	sub, err := subscribe(ctx, s.gorun, bus, cachedir)
+	sub, conn, err := bus.subscribe(ctx, s.gorun)
 	if err != nil {
-		server.Close()
-		return nil, err
+		return nil, errors.Join(err, bus.listener.Close())
 	}
 	stop = func() error {
-		err := sub.stop()
-		server.Close()
+		err := errors.Join(sub.stop(), conn.Close(), bus.listener.Close())
 		size, e := diskUsage(filepath.Join(cachedir, "gorun"))
 		r.GorunCache = size
 		return errors.Join(err, e)
 	}
-	if err := sub.until(ctx, len(events)); err != nil {
+	err = play(ctx, conn, sub, events)
+	if err == nil { // it looks through Salt's cache for what came before
+		err = sub.whole(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, stop())
 	}
 	r.SaltCache, err = diskUsage(filepath.Join(cachedir, "jobs"))
@@ -208,7 +223,10 @@ func (s *sides) compare(ctx context.Context, q question, rounds int) (comparison
 	if !bytes.Equal(theirs.stdout, ours.stdout) {
 		return comparison{}, fmt.Errorf("%s: the answers differ\nsalt-run:\n%s\ngorun:\n%s", q, head(theirs.stdout), head(ours.stdout))
 	}
-	c := comparison{Question: q.String(), Bytes: len(ours.stdout)}
+	c := comparison{question: q, Bytes: len(ours.stdout)}
+	if c.Limit, err = limit(ctx, ours.stdout, s.lab.Dir); err != nil {
+		return c, err
+	}
 	var saltWall, saltCPU, gorunWall, gorunCPU []time.Duration
 	for range rounds {
 		a, err := salt()

@@ -38,9 +38,12 @@ func TestSignificant(t *testing.T) {
 
 // A page of what was measured can be made, and says plainly which goal was missed.
 func TestPrint(t *testing.T) {
-	r := &report{
-		Comparisons: make([]comparison, 6), Floods: make([]floodResult, 3), GoBenchmarks: make([]goBenchmark, 1),
+	r := &report{Version: "3008.3",
+		Floods: make([]floodResult, 3), GoBenchmarks: make([]goBenchmark, 1),
 		Jobs: 100, Growths: []growth{{Title: "Growth", Steps: []growthStep{{Answers: []answerTime{{Question: "jobs.lookup_jid 1"}}}}}},
+	}
+	for _, q := range questions(minJobs) {
+		r.Comparisons = append(r.Comparisons, comparison{question: q})
 	}
 	r.Floods[0].Answers = make([]answerTime, 5)
 	r.Floods[1].Name = "small returns"
@@ -48,8 +51,18 @@ func TestPrint(t *testing.T) {
 	if err := r.print(&b); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), "| small returns stored | 100,000 a second | 0 a second | **missed** |") {
-		t.Errorf("the goal that was missed is not named:\n%s", b.String())
+	if lines, err := times([]byte(b.String())); err != nil || strings.Count(lines, "| `") != 6 {
+		t.Errorf("the README gets %q, %v", lines, err)
+	}
+	for _, want := range []string{
+		"| small returns stored | 100,000 a second | 0 a second | **missed** |",
+		"| `cache.grains minion-1`, whole process | 3.00 times as fast as salt-run | NaN times | **missed** |",
+		"| `manage.up source=cache`, whole process | 8.00 ms | 0.00 µs | met |",
+		"| `jobs.list_jobs`, whole process, of 100 jobs | 200 ms | 0.00 µs | met |",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no line %s in\n%s", want, b.String())
+		}
 	}
 }
 

@@ -59,6 +59,11 @@ type floodResult struct {
 	PeakMemory    int64 // bytes, of the process
 	BytesPerEvent float64
 	Answers       []answerTime
+	// Limit is what a process takes that reads the same bytes and writes them to a file.
+	Limit struct {
+		PerSecond   float64
+		CPUPerEvent time.Duration
+	}
 }
 
 // answerTime is the median of whole processes.
@@ -74,7 +79,8 @@ type answerTime struct {
 // Ratio is how many times the limit it took.
 func (a answerTime) Ratio() float64 { return float64(a.Wall) / float64(a.Limit) }
 
-func (f flood) measure(ctx context.Context, gorun, dir string) (_ floodResult, err error) {
+// measure plays the flood to a subscriber and asks about it; limited asks for the limit as well.
+func (f flood) measure(ctx context.Context, gorun, dir string, limited bool) (_ floodResult, err error) {
 	frames := f.frames()
 	r := floodResult{Name: f.name, Events: len(frames)}
 	for _, frame := range frames {
@@ -106,6 +112,13 @@ func (f flood) measure(ctx context.Context, gorun, dir string) (_ floodResult, e
 	}
 	r.PerSecond = float64(r.Events) / wall.Seconds()
 	r.CPUPerEvent = cpuOf(sub.cmd.ProcessState) / time.Duration(r.Events)
+	if limited {
+		took, cpu, err := transport(ctx, frames, dir)
+		if err != nil {
+			return r, err
+		}
+		r.Limit.PerSecond, r.Limit.CPUPerEvent = float64(r.Events)/took.Seconds(), cpu/time.Duration(r.Events)
+	}
 	size, err := diskUsage(filepath.Dir(sub.store))
 	r.BytesPerEvent = float64(size.Bytes) / float64(r.Events)
 	return r, errors.Join(err, os.RemoveAll(s.cachedir))
@@ -124,7 +137,7 @@ func askAll(ctx context.Context, gorun, config, dir string, questions [][]string
 		}
 		var answer []byte
 		for range askRounds {
-			c, err := runProcess(command())
+			c, err := runProcess(command(), statusStale) // for the time before the flood
 			if err != nil {
 				return nil, err
 			}
@@ -141,7 +154,7 @@ func askAll(ctx context.Context, gorun, config, dir string, questions [][]string
 			return nil, err
 		}
 		peak := watchMemory(watched.Process.Pid)
-		if err := watched.Wait(); err != nil {
+		if err := watched.Wait(); err != nil && watched.ProcessState.ExitCode() != statusStale {
 			return nil, fmt.Errorf("%s: %w", watched, err)
 		}
 		a.Memory = <-peak

@@ -43,7 +43,9 @@ func scales(most int) []scale {
 		return [][]string{{"jobs.lookup_jid", jidOf(2)}, {"jobs.list_job", jidOf(2)}}
 	}
 	return []scale{
-		{"Jobs in the store, one minion each", "jobs", jobs, func(n int) [][]byte { return announcements(n, 1) },
+		{"Jobs in the store, one minion each", "jobs", jobs, func(n int) [][]byte {
+			return append(announcements(n, 1), newJob(n/2, names(1)).returned(0)) // what lookup_jid asks for
+		},
 			func(n int) [][]string {
 				return [][]string{
 					{"jobs.list_jobs"}, {"jobs.list_jobs", "search_function=no.such"}, {"jobs.list_jobs_filter", "20"},
@@ -77,7 +79,7 @@ func (s scale) measure(ctx context.Context, gorun, dir string) (growth, error) {
 	for _, size := range s.sizes {
 		slog.Info("growth", s.unit, size)
 		f := flood{name: fmt.Sprint(size), frames: func() [][]byte { return s.frames(size) }, ask: s.ask(size)}
-		r, err := f.measure(ctx, gorun, filepath.Join(dir, fmt.Sprint(size)))
+		r, err := f.measure(ctx, gorun, filepath.Join(dir, fmt.Sprint(size)), false)
 		if err != nil {
 			return g, fmt.Errorf("%d %s: %w", size, s.unit, err)
 		}

@@ -15,13 +15,12 @@ type machine struct {
 	Cores  int
 	Memory string
 	Kernel string
-	// Load is the load average of the last minute before the measurements.
-	Load string
+	Load   string // before the measurements; see load
 }
 
 // readMachine asks Linux; what it does not tell is "unknown".
 func readMachine() machine {
-	m := machine{CPU: "unknown", Memory: "unknown", Kernel: "unknown", Load: "unknown", Cores: runtime.NumCPU()}
+	m := machine{CPU: "unknown", Memory: "unknown", Kernel: "unknown", Load: load(), Cores: runtime.NumCPU()}
 	if name, ok := procField("/proc/cpuinfo", "model name"); ok {
 		m.CPU = name
 	}
@@ -33,10 +32,17 @@ func readMachine() machine {
 	if out, err := exec.Command("uname", "-sr").Output(); err == nil {
 		m.Kernel = strings.TrimSpace(string(out))
 	}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.Load, _, _ = strings.Cut(string(text), " ")
-	}
 	return m
+}
+
+// load is the load average of the last minute.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	now, _, _ := strings.Cut(string(text), " ")
+	return now
 }
 
 // procField is the value of the first line "name : value".

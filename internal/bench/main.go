@@ -46,7 +46,15 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long an idle subscriber is watched")
 	write := flag.String("write", "", "the file to write; none: stdout")
 	readme := flag.String("readme", "", "the README that takes some of the times; none: none does")
+	drained := flag.String("drain", "", "only read that unix socket to its end, into the file that -write names: the limit of a flood")
 	flag.Parse()
+	if *drained != "" {
+		if err := drain(*drained, *write); err != nil {
+			slog.Error("drain", "error", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if flag.NArg() > 0 || o.jobs < minJobs || o.rounds < 1 || o.events < 1000 || o.growth < 1000 || o.beside < 1000 {
 		flag.Usage()
 		os.Exit(2)
@@ -107,37 +115,73 @@ func measure(ctx context.Context, o options) (r *report, err error) {
 	if r.Nothing, err = nothing(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.answers(ctx, o); err != nil {
-		return nil, fmt.Errorf("answers: %w", err)
+	if err := stage("beside a Salt "+o.version, func() error { return r.answers(ctx, o) }); err != nil {
+		return nil, err
 	}
+	if err := r.alone(ctx, o, dir); err != nil {
+		return nil, err
+	}
+	r.LoadAfter, r.Took = load(), time.Since(r.Date)
+	return r, nil
+}
+
+// alone measures what needs no Salt, each below dir.
+func (r *report) alone(ctx context.Context, o options, dir string) error {
 	for _, flood := range floods(o.events) {
-		slog.Info("flood", "events", flood.name)
-		f, err := flood.measure(ctx, o.gorun, filepath.Join(dir, flood.name))
+		err := stage("a flood of "+flood.name, func() error {
+			f, err := flood.measure(ctx, o.gorun, filepath.Join(dir, flood.name), true)
+			r.Floods = append(r.Floods, f)
+			return err
+		})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flood.name, err)
+			return err
 		}
-		r.Floods = append(r.Floods, f)
 	}
 	for i, scale := range scales(o.growth) {
-		g, err := scale.measure(ctx, o.gorun, filepath.Join(dir, fmt.Sprint("growth", i)))
+		err := stage("growth: "+scale.title, func() error {
+			g, err := scale.measure(ctx, o.gorun, filepath.Join(dir, fmt.Sprint("growth", i)))
+			r.Growths = append(r.Growths, g)
+			return err
+		})
 		if err != nil {
-			return nil, fmt.Errorf("growth: %w", err)
+			return err
 		}
-		r.Growths = append(r.Growths, g)
 	}
-	slog.Info("idle")
-	if r.Idle, err = measureIdle(ctx, o.gorun, filepath.Join(dir, "idle"), o.idle); err != nil {
-		return nil, fmt.Errorf("idle: %w", err)
+	for _, s := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"idle", func() (err error) {
+			r.Idle, err = measureIdle(ctx, o.gorun, filepath.Join(dir, "idle"), o.idle)
+			return err
+		}},
+		{"scrapes", func() (err error) {
+			r.Scrapes, err = measureScrapes(ctx, o.gorun, filepath.Join(dir, "scrapes"), o.events)
+			return err
+		}},
+		{"latency", func() (err error) {
+			r.Latency, err = measureLatency(ctx, o.gorun, filepath.Join(dir, "latency"))
+			return err
+		}},
+		{"go benchmarks", func() (err error) {
+			r.GoBenchmarks, err = goBenchmarks(ctx)
+			return err
+		}},
+	} {
+		if err := stage(s.name, s.measure); err != nil {
+			return err
+		}
 	}
-	slog.Info("scrapes")
-	if r.Scrapes, err = measureScrapes(ctx, o.gorun, filepath.Join(dir, "scrapes"), o.events); err != nil {
-		return nil, fmt.Errorf("scrapes: %w", err)
+	return nil
+}
+
+// stage says on stderr what is being measured, and how long that took.
+func stage(name string, measure func() error) error {
+	start := time.Now()
+	slog.Info(name)
+	if err := measure(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	slog.Info("latency")
-	if r.Latency, err = measureLatency(ctx, o.gorun, filepath.Join(dir, "latency")); err != nil {
-		return nil, fmt.Errorf("latency: %w", err)
-	}
-	slog.Info("go benchmarks")
-	r.GoBenchmarks, err = goBenchmarks(ctx)
-	return r, err
+	slog.Info(name, "took", time.Since(start).Round(time.Second/10))
+	return nil
 }

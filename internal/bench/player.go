@@ -28,9 +28,13 @@ func newSite(dir string) (*site, error) {
 	if err := os.WriteFile(filepath.Join(s.config, "master"), []byte(text), 0o644); err != nil {
 		return nil, err
 	}
-	var err error
-	s.listener, err = net.Listen("unix", filepath.Join(dir, "run", "master_event_pub.ipc"))
-	return s, err
+	return listen(s.config, s.cachedir, filepath.Join(dir, "run"))
+}
+
+// listen makes the bus of a configuration that has its sockets in run.
+func listen(config, cachedir, run string) (*site, error) {
+	listener, err := net.Listen("unix", filepath.Join(run, "master_event_pub.ipc"))
+	return &site{config, cachedir, listener}, err
 }
 
 // subscribe starts a subscriber and returns it with its connection.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,15 +23,18 @@ type cost struct {
 	stdout    []byte
 }
 
-// runProcess runs a command to its end; a status other than 0 is an error.
-func runProcess(cmd *exec.Cmd) (cost, error) {
+// statusStale is gorun's status for an answer that may lack something, which it says on stderr.
+const statusStale = 3
+
+// runProcess runs a command to its end; a status other than 0, and than also, is an error.
+func runProcess(cmd *exec.Cmd, also ...int) (cost, error) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
-	if err != nil {
-		return cost{}, fmt.Errorf("%s: %w\n%s%s", cmd, err, out.Bytes(), errs.Bytes())
+	if err != nil && !slices.Contains(also, cmd.ProcessState.ExitCode()) {
+		return cost{}, fmt.Errorf("%s: %w\n%s\n%s", cmd, err, head(out.Bytes()), head(errs.Bytes()))
 	}
 	return cost{wall, cpuOf(cmd.ProcessState), out.Bytes()}, nil
 }
@@ -105,6 +109,14 @@ func (s *subscription) stored(ctx context.Context) (int, error) {
 		err = fmt.Errorf("events were skipped: %v", status.Skipped)
 	}
 	return int(status.Events), err
+}
+
+// whole waits for the holes in what the subscriber has heard to be filled from Salt's own cache.
+func (s *subscription) whole(ctx context.Context) error {
+	return poll(ctx, 100*time.Millisecond, func() (bool, error) {
+		status, err := s.reader.Status(ctx, time.Now())
+		return len(status.Holes) == 0, err
+	})
 }
 
 // until waits for a reader to see n events.

@@ -17,7 +17,7 @@ const (
 
 var (
 	// comparisonRow is a question to both: its text, salt-run's time, gorun's.
-	comparisonRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| [^|]+ B \\| ([^|]+) \\| [^|]+ \\| ([^|]+) \\| [^|]+ \\| [^|]+ \\| ([^|]+) \\|$")
+	comparisonRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| [^|]+ B \\| ([^|]+) \\| [^|]+ \\| ([^|]+) \\| [^|]+ \\| [^|]+ \\| ([^|]+) \\|")
 	pageJobs      = regexp.MustCompile(`have the same ([\d,]+) jobs`)
 	pageSalt      = regexp.MustCompile(`(?m)^\| Salt \| ([\d.]+): `)
 	anyJID        = regexp.MustCompile(`\d{20}`)
