@@ -131,7 +131,7 @@ func readStore(ctx context.Context, path string, now time.Time) (k known, err er
 		return k, err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	return k, reader.Snapshot(ctx, func() error {
+	err = reader.Snapshot(ctx, func() error {
 		var errs [4]error
 		k.status, errs[0] = reader.Status(ctx, now)
 		k.counters, errs[1] = reader.Counters(ctx)
@@ -139,6 +139,7 @@ func readStore(ctx context.Context, path string, now time.Time) (k known, err er
 		k.extent, errs[3] = reader.Extent(ctx)
 		return cmp.Or(errs[:]...)
 	})
+	return k, err
 }
 
 // store adds what the store tells, of minions apart.
