@@ -17,13 +17,19 @@ var errBound = errors.New("beyond the bound that the setting gives")
 
 // reasonName is the counter's name of a reason.
 func reasonName(err error) string {
-	for name, sentinel := range map[string]error{
-		"overrun": errOverrun, "jid": errJID, "minion": errMinion, "fields": errFields,
-		"depth": value.ErrDepth, "too_large": event.ErrTooLarge,
-	} {
-		if errors.Is(err, sentinel) {
-			return name
-		}
+	switch {
+	case errors.Is(err, errOverrun): // the first, for a flood brings it for each message
+		return "overrun"
+	case errors.Is(err, errJID):
+		return "jid"
+	case errors.Is(err, errMinion):
+		return "minion"
+	case errors.Is(err, errFields):
+		return "fields"
+	case errors.Is(err, value.ErrDepth):
+		return "depth"
+	case errors.Is(err, event.ErrTooLarge):
+		return "too_large"
 	}
 	return "malformed"
 }
