@@ -29,6 +29,11 @@ func (p *program) cacheCommand() *cli.Command {
 				Action: p.runRepair,
 			},
 			{
+				Name:   "check",
+				Usage:  "look through the whole file of the job cache for damage",
+				Action: p.aboutCache(cacheCheck),
+			},
+			{
 				Name:   "minions",
 				Usage:  "show for each accepted minion the evidence of whether it is up",
 				Action: p.aboutCache(cacheMinions),
@@ -113,6 +118,13 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 		"holes", missing,
 		"open_holes", int64(len(status.Holes)),
 	), nil
+}
+
+func cacheCheck(ctx context.Context, reader *jobcache.Reader, conf *master.Config) (value.Value, error) {
+	if err := reader.Check(ctx); err != nil {
+		return nil, err
+	}
+	return value.NewMap("whole", storePath(conf)), nil
 }
 
 func cacheMinions(ctx context.Context, reader *jobcache.Reader, conf *master.Config) (value.Value, error) {

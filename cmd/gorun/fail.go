@@ -66,6 +66,7 @@ var hints = []struct {
 	{errUsage, "gorun --help lists the options, gorun -d the functions"},
 	{jobcache.ErrNoStore, "start the subscriber, which fills the cache: gorun subscribe"},
 	{jobcache.ErrLocked, "one subscriber is enough for a master"},
+	{jobcache.ErrDamaged, "stop the subscriber, move the file away, and start it again: it makes a new one of salt's job cache"},
 	{jobcache.ErrUnsafe, "the job cache is for the user of gorun subscribe alone, or for a group of that to read"},
 	{jobcache.ErrNetwork, "cachedir must be on a disk of the master itself"},
 	{fs.ErrPermission, "root may ask, and the user that the master runs as"},

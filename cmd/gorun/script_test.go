@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,7 +39,7 @@ func TestScripts(t *testing.T) {
 			return makeMaster(env.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"bus": playBus, "live": liveBus, "serve": serveBus, "hold": hold, "status": status, "salt": salt,
+			"bus": playBus, "live": liveBus, "serve": serveBus, "hold": hold, "spoil": spoil, "status": status, "salt": salt,
 			"master": play, "asked": asked,
 		},
 		// Makes the scripts' wanted output anew: go test ./cmd/gorun -run Scripts with
@@ -202,6 +203,18 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	w, err := jobcache.OpenWriter(storeOf(ts))
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(w.Close()) })
+}
+
+// spoil damages the last page of the job cache.
+func spoil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: spoil")
+	}
+	data, err := os.ReadFile(storeOf(ts))
+	ts.Check(err)
+	const page = 4096
+	copy(data[len(data)-page:], bytes.Repeat([]byte{0xff}, page))
+	ts.Check(os.WriteFile(storeOf(ts), data, 0o600))
 }
 
 func storeOf(ts *testscript.TestScript) string {

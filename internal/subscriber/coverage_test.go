@@ -49,7 +49,24 @@ func newStation(t *testing.T) *station {
 			return time.Now().Add(s.ahead)
 		},
 	}
+	t.Cleanup(s.whole)
 	return s
+}
+
+// whole looks through the whole store, as after every test.
+func (s *station) whole() {
+	s.Helper()
+	r, err := jobcache.OpenReader(s.cfg.Store)
+	if errors.Is(err, jobcache.ErrNoStore) {
+		return
+	}
+	if err != nil {
+		s.Error(err)
+		return
+	}
+	if err := errors.Join(r.Check(context.Background()), r.Close()); err != nil {
+		s.Error(err)
+	}
 }
 
 // set puts the clock ahead of the true time, or behind it.

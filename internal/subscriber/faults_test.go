@@ -11,9 +11,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gorun/event"
 	"gorun/event/eventtest"
@@ -228,11 +231,38 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// A disk that may only be read for a while: nothing is lost.
+// freeze has the file system refuse to change a file, whoever has it open already; thaw ends
+// that.
+func freeze(t *testing.T, path string) (thaw func()) {
+	t.Helper()
+	const immutable = 0x10 // FS_IMMUTABLE_FL
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags, err := unix.IoctlGetUint32(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags|immutable))
+	}
+	if err != nil {
+		_ = f.Close()
+		fmt.Printf("%s: NOT DONE: a file that may only be read: %v\n", t.Name(), err)
+		t.Skip("no immutable files: ", err)
+	}
+	thaw = sync.OnceFunc(func() {
+		err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags))
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(thaw)
+	return thaw
+}
+
+// A disk that may only be read for a while, under the open files: nothing is lost, and the
+// answer of that time is the one of before.
 func TestDiskReadOnly(t *testing.T) {
 	s := newStation(t)
-	disk := smallDisk(t, 16<<20)
-	s.cfg.Store = filepath.Join(disk, "gorun", jobcache.File)
 	bus, err := eventtest.Listen(t.Context(), s.cfg.Bus.Path)
 	if err != nil {
 		t.Fatal(err)
@@ -243,27 +273,110 @@ func TestDiskReadOnly(t *testing.T) {
 		}
 	}()
 	said := 0
+	var thaw []func()
+	var frozen time.Time
 	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
 		switch {
 		case said == 0 && bus.Connections() > 0:
 			said = 1
 			bus.Say(ping(1))
 		case said == 1 && heard(1)(status, holes):
-			// The store's files are open for writing: the kernel refuses to make their disk
-			// read-only, so that it has to be told to forget them.
-			err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
-			if err != nil && !errors.Is(err, syscall.EBUSY) {
-				t.Fatal(err)
+			for _, name := range []string{s.cfg.Store, s.cfg.Store + "-wal"} {
+				thaw = append(thaw, freeze(t, name))
 			}
-			said = 2
+			said, frozen = 2, time.Now()
 			bus.Say(ping(2))
-		case said == 2:
-			if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""); err != nil {
-				t.Fatal(err)
-			}
+		case said == 2 && status.Events > 1:
+			t.Error("written where it may only be read")
 			said = 3
+		case said == 2 && time.Since(frozen) > 3*retryEvery:
+			said = 3
+			for _, f := range thaw {
+				f()
+			}
+			bus.Say(ping(3))
 		}
-		return said == 3 && heard(2)(status, holes)
+		return said == 3 && heard(3)(status, holes)
+	})
+	if n := strings.Count(asked(t, s.cfg.Store), "job 20261122"); n != 3 {
+		t.Errorf("%d jobs of 3", n)
+	}
+}
+
+// On a disk that may only be read from the beginning a subscriber ends, and a question is answered.
+func TestStartsReadOnly(t *testing.T) {
+	s := newStation(t)
+	disk := smallDisk(t, 16<<20)
+	s.cfg.Store = filepath.Join(disk, "gorun", jobcache.File)
+	s.play(ping(1))
+	s.listen(heard(1))
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	if err := Run(ctx, s.cfg); err == nil || ctx.Err() != nil {
+		t.Errorf("it ran: %v", err)
+	} else {
+		t.Log(err)
+	}
+	if got := asked(t, s.cfg.Store); !strings.Contains(got, "job 20261122") {
+		t.Errorf("not answered:\n%s", got)
+	}
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.listen(heard(2))
+}
+
+// A socket that vanishes with its master, and one that is made anew in its place: what was
+// said meanwhile is a hole, and the new one is found.
+func TestSocketVanishes(t *testing.T) {
+	s := newStation(t)
+	server := s.play(ping(1))
+	stage := 0
+	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
+		switch {
+		case stage == 0 && heard(1)(status, holes):
+			stage = 1
+			server.Close()
+			if err := os.Remove(s.cfg.Bus.Path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Error(err)
+			}
+		case stage == 1 && !status.Listening:
+			if len(status.Holes) != 1 || status.Holes[0].Reason != jobcache.Disconnected || !status.Holes[0].Until.IsZero() {
+				t.Errorf("without a socket: holes %+v", status.Holes)
+			}
+			stage = 2
+			s.salt.publish(t, jid1, "test.ping", false, "m1") // nobody hears it
+			s.play(ping(2))
+		}
+		return stage == 2 && heard(2)(status, holes)
+	})
+	s.wantHoles("never listened+, disconnected+, not running")
+	if got := asked(t, s.cfg.Store); strings.Count(got, "job 20261122") != 2 {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// A second subscriber is told who has the store, and changes nothing.
+func TestTwoSubscribers(t *testing.T) {
+	s := newStation(t)
+	s.play(ping(1))
+	tried := false
+	s.listen(func(status jobcache.Status, holes []jobcache.Hole) bool {
+		if !heard(1)(status, holes) {
+			return false
+		}
+		if !tried {
+			tried = true
+			err := Run(t.Context(), s.cfg)
+			if !errors.Is(err, jobcache.ErrLocked) || !strings.Contains(fmt.Sprint(err), fmt.Sprint("pid ", os.Getpid())) {
+				t.Errorf("the second: %v", err)
+			}
+			return false
+		}
+		return status.Events == 1
 	})
 }
 
