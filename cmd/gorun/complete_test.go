@@ -51,7 +51,7 @@ func TestCompletion(t *testing.T) {
 		{"sub", []string{"subscribe"}},
 		{"comp", nil}, // is for shells
 		{"jobs.list_jobs", []string{"jobs.list_jobs", "jobs.list_jobs_filter"}},
-		{"cache ", []string{"info", "repair", "minions"}},
+		{"cache ", []string{"info", "repair", "check", "minions"}},
 		{"cache in", []string{"info"}},
 		{"check returns --win", []string{"--window"}},
 		{"--out=ye", nil},
