@@ -19,6 +19,7 @@ import (
 // TestLiveSyndic asks a master of masters, which has one minion of its own and one below a
 // syndic. That is a Salt 3006: the syndic of 3008.3 hands up no return but the first.
 func TestLiveSyndic(t *testing.T) {
+	t.Parallel() // a Salt waits more than it works
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	const above, below = "own", "below"
