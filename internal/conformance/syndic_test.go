@@ -49,7 +49,11 @@ func TestLiveSyndic(t *testing.T) {
 		return jid
 	}
 	n := newTally(top.Version)
-	run(top, "--async", "*", "test.sleep", "40")
+	run(top, "--async", "*", "test.sleep", "100")
+	until(t, "both are at the job", func() bool {
+		out, _ := g.run(t, "jobs.active")
+		return bytes.Contains(out, []byte(above)) && bytes.Contains(out, []byte(below))
+	})
 	n.together(t, ctx, g, top, [][]string{
 		{"jobs.active"}, {"manage.status"}, {"manage.up"}, {"manage.down"}, {"manage.up", "tgt=no*"},
 		{"manage.up", "tgt=" + below}, {"manage.status", "tgt=" + above},
