@@ -199,16 +199,17 @@ func (w *Writer) countJob(job Job) {
 func (tx *Tx) countReturn(jid string, r *Return) error {
 	w := tx.w
 	job, seen := w.known[jid]
-	if !seen { // the job is not at hand any more
+	if !seen { // the job is not at hand any more, or not there yet
 		old, err := readJob(w.conn, jid)
-		if errors.Is(err, ErrUnknownJob) {
-			old, err = &Job{JID: jid}, nil
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnknownJob):
+			job.tally = w.counting.functions[OtherFunction]
+		case err != nil:
 			return err
+		default:
+			w.remember(*old)
+			job = w.known[jid]
 		}
-		w.remember(*old)
-		job = w.known[jid]
 	}
 	t := job.tally
 	w.counting.touch(t)

@@ -90,6 +90,21 @@ func TestCounters(t *testing.T) {
 	check()
 }
 
+// A return that comes before its job is known belongs to no function, and does not stand in
+// the way of the job.
+func TestCountersReturnFirst(t *testing.T) {
+	path, _, put := counting(t, "test.ping")
+	const early = "20261122073830000001"
+	put(func(tx *jobcache.Tx) error {
+		return errors.Join(tx.PutReturn(early, returned("m1", 1, 0)), tx.PutJob(jobcache.Job{
+			JID: early, Fun: "state.apply", Source: jobcache.FromNew, Stamp: second(0), Load: value.AppendMap(nil, 0)}))
+	})
+	c := counters(t, path)
+	if c.Functions[jobcache.OtherFunction].Succeeded != 1 || c.Functions["state.apply"].Jobs != 1 {
+		t.Errorf("counted %+v", c.Functions)
+	}
+}
+
 // What a transaction has counted that was not stored is not counted later.
 func TestCountersRollback(t *testing.T) {
 	path, jid, _ := counting(t, "test.ping")
