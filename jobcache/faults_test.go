@@ -324,9 +324,12 @@ func TestLongReader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := reader(t, path)
+	r, err := jobcache.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen, n := 0, 10
-	err := r.Jobs(t.Context(), jobcache.Selection{}, func(*jobcache.Job) error {
+	err = r.Jobs(t.Context(), jobcache.Selection{}, func(*jobcache.Job) error {
 		if seen++; seen > 1 {
 			return nil
 		}
@@ -342,12 +345,32 @@ func TestLongReader(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || seen != 10 {
+	if err := errors.Join(err, r.Close()); err != nil || seen != 10 {
 		t.Errorf("%d jobs of 10, %v", seen, err)
+	}
+	grown := logSize(t, path)
+	for range 3 { // the log goes into the file, and begins anew
+		if err := put(t, w, n); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	t.Logf("the log had %d bytes, and has %d", grown, logSize(t, path))
+	if size := logSize(t, path); size > 64<<20 {
+		t.Errorf("the log stays at %d bytes", size)
 	}
 	if got, until, err := contents(t, path); err != nil || got == 0 || until.UnixMicro() != 1e15+int64(n-1) {
 		t.Errorf("%d jobs, heard up to %v, %v", got, until, err)
 	}
+}
+
+func logSize(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }
 
 // saltJob writes a job of Salt's cache as the releases do: up to 2015.8 a return is alone.

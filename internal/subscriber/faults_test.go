@@ -467,6 +467,34 @@ func TestDamagedStore(t *testing.T) {
 	}
 }
 
+// The store of an older gorun is put aside. What was in it and is in no job cache of Salt is
+// gone, and named: as what was before a subscriber ever listened.
+func TestOlderStore(t *testing.T) {
+	s := newStation(t)
+	server := s.play(ping(1))
+	s.listen(heard(1))
+	server.Close()
+	data, err := os.ReadFile(s.cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[60:], []byte{0, 0, 0, 1}) // user_version in SQLite's header
+	if err := os.WriteFile(s.cfg.Store, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.cfg.Kept = nil
+	s.play(ping(2))
+	s.listen(func(status jobcache.Status, _ []jobcache.Hole) bool { return status.Listening && status.Events == 1 })
+	if got := asked(t, s.cfg.Store); strings.Count(got, "job 20261122") != 1 {
+		t.Errorf("got\n%s", got)
+	}
+	s.wantHoles("never listened, not running")
+	aside, err := os.ReadFile(s.cfg.Store + ".aside")
+	if err != nil || !bytes.Equal(aside, data) {
+		t.Errorf("what was put aside is not what was there: %d bytes of %d, %v", len(aside), len(data), err)
+	}
+}
+
 // What is beyond a bound is counted, and marked where it is asked for.
 func TestBounds(t *testing.T) {
 	s := newStation(t)
