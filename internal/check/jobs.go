@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -30,11 +31,7 @@ func Jobs(ctx context.Context, env *runners.Env, opts JobsOptions) (*Result, err
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := env.Accepted()
-	if err != nil {
-		return nil, err
-	}
-	ids, err := runners.MatchTarget(accepted, opts.Target.Tgt, opts.Target.Type)
+	ids, err := opts.Target.match(ctx, env)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +57,24 @@ func Jobs(ctx context.Context, env *runners.Env, opts JobsOptions) (*Result, err
 	r := l.result(ids)
 	r.doubt(known, l.since) // a later run, or what became of this one, may be what is missing
 	return r, nil
+}
+
+// match lists the accepted minions that the target names: as the master finds them, where their
+// ids alone do not tell.
+func (t Target) match(ctx context.Context, env *runners.Env) ([]string, error) {
+	accepted, err := env.Accepted()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := runners.MatchTarget(accepted, t.Tgt, t.Type)
+	if !errors.Is(err, runners.ErrNeedsMaster) || env.Master == nil {
+		return ids, err
+	}
+	r, err := env.Master.Ask(ctx, runners.Question{Tgt: t.Tgt, TgtType: t.Type, Fun: "test.ping"})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(slices.Values(r.Asked)), nil
 }
 
 // run is a job without what its answers need.

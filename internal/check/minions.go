@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gorun/jobcache"
@@ -22,7 +23,7 @@ func Minions(ctx context.Context, env *runners.Env, target Target, limits Thresh
 		return nil, err
 	}
 	evidence, err := env.Cache.Minions(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, jobcache.ErrNoStore) { // the minions themselves have been asked
 		return nil, err
 	}
 	var gone, unresponsive []string

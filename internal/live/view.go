@@ -150,9 +150,9 @@ const tooOld = 10 * time.Second
 func (m *model) state() (text string, good bool) {
 	switch {
 	case m.err != nil && m.snap == nil:
-		return "NOTHING KNOWN: " + visible(m.err.Error()), false
+		return m.because("NOTHING KNOWN: "), false
 	case m.err != nil:
-		return fmt.Sprintf("STALE, of %s ago: %s", age(m.now, m.snap.at), visible(m.err.Error())), false
+		return m.because(fmt.Sprintf("STALE, of %s ago: ", age(m.now, m.snap.at))), false
 	case m.snap == nil:
 		return "looking into the job cache", true
 	case m.now.Sub(m.snap.at) > tooOld:
@@ -181,6 +181,16 @@ func (m *model) state() (text string, good bool) {
 		text += ", this is of " + age(m.now, m.snap.read) + " ago"
 	}
 	return text, true
+}
+
+// because puts the reason behind what it is of. Where not all of it fits, it is cut at its
+// beginning, a path: the end is what matters.
+func (m *model) because(what string) string {
+	reason := visible(m.err.Error())
+	if over := ansi.StringWidth(what+reason) - m.width; over > 0 {
+		reason = ansi.TruncateLeft(reason, over+1, "…")
+	}
+	return what + reason
 }
 
 // heading is the tabs, or what is open.
