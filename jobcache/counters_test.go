@@ -27,8 +27,8 @@ func counters(t testing.TB, path string) jobcache.Counters {
 	return c
 }
 
-// counting is a store with a job of fun in it that was announced at second 0.
-func counting(t testing.TB, fun string) (path, jid string, put func(func(*jobcache.Tx) error)) {
+// counting is a store with a job of test.ping in it that was announced at second 0.
+func counting(t testing.TB) (path, jid string, put func(func(*jobcache.Tx) error)) {
 	t.Helper()
 	path, jid = filepath.Join(t.TempDir(), jobcache.File), "20261122073829000001"
 	put = func(f func(*jobcache.Tx) error) {
@@ -42,7 +42,7 @@ func counting(t testing.TB, fun string) (path, jid string, put func(func(*jobcac
 		}
 	}
 	put(func(tx *jobcache.Tx) error {
-		return tx.PutJob(jobcache.Job{JID: jid, Fun: fun, Source: jobcache.FromNew, Stamp: second(0), Load: value.AppendMap(nil, 0)})
+		return tx.PutJob(jobcache.Job{JID: jid, Fun: "test.ping", Source: jobcache.FromNew, Stamp: second(0), Load: value.AppendMap(nil, 0)})
 	})
 	return path, jid, put
 }
@@ -61,7 +61,7 @@ func returned(minion string, after float64, code int64) jobcache.Return {
 // A return counts once, by the function of its job, also for a writer that has not seen the
 // job; how long it took goes by the stamps. Nothing is forgotten when the job leaves.
 func TestCounters(t *testing.T) {
-	path, jid, put := counting(t, "test.ping")
+	path, jid, put := counting(t)
 	put(func(tx *jobcache.Tx) error {
 		kept := returned("m3", 900, 0)
 		kept.Kept = true
@@ -93,7 +93,7 @@ func TestCounters(t *testing.T) {
 // A return that comes before its job is known belongs to no function, and does not stand in
 // the way of the job.
 func TestCountersReturnFirst(t *testing.T) {
-	path, _, put := counting(t, "test.ping")
+	path, _, put := counting(t)
 	const early = "20261122073830000001"
 	put(func(tx *jobcache.Tx) error {
 		return errors.Join(tx.PutReturn(early, returned("m1", 1, 0)), tx.PutJob(jobcache.Job{
@@ -107,7 +107,7 @@ func TestCountersReturnFirst(t *testing.T) {
 
 // What a transaction has counted that was not stored is not counted later.
 func TestCountersRollback(t *testing.T) {
-	path, jid, _ := counting(t, "test.ping")
+	path, jid, _ := counting(t)
 	w, err := jobcache.OpenWriter(path)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestCountersRollback(t *testing.T) {
 // However many functions minions make up, only so many have counters of their own, in all
 // subscribers together, and one that the master announces finds room.
 func TestCountersBound(t *testing.T) {
-	path, _, put := counting(t, "test.ping")
+	path, _, put := counting(t)
 	const invented = 40
 	for round := range 2 {
 		put(func(tx *jobcache.Tx) (err error) {
@@ -174,7 +174,7 @@ func TestCountersBound(t *testing.T) {
 
 // All questions within a snapshot see the same, whatever is written meanwhile.
 func TestSnapshot(t *testing.T) {
-	path, jid, put := counting(t, "test.ping")
+	path, jid, put := counting(t)
 	r, err := jobcache.OpenReader(path)
 	if err != nil {
 		t.Fatal(err)

@@ -48,20 +48,6 @@ func integrity(t *testing.T, path string) {
 	}
 }
 
-// count answers a query of one number.
-func count(t *testing.T, conn *sqlite.Conn, query string) int {
-	t.Helper()
-	stmt, _, err := conn.PrepareTransient(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := sqlitex.ResultInt(stmt)
-	if err := errors.Join(err, stmt.Finalize()); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 func update(t *testing.T, w *jobcache.Writer, f func(*jobcache.Tx) error) {
 	t.Helper()
 	if err := w.Update(t.Context(), f); err != nil {
