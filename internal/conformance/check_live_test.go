@@ -52,9 +52,9 @@ func TestLiveCheck(t *testing.T) {
 
 	l.gorun.subscribe(t)
 	t.Run("subscriber", l.subscriber)
-	t.Run("minions", l.minions)
+	t.Run("returns", l.returns) // before a minion is silent
 	t.Run("jobs", l.jobs)
-	t.Run("returns", l.returns)
+	t.Run("minions", l.minions)
 	// A master that is gone: what was true before is no knowledge of the present.
 	lab.Kill(saltlab.Master)
 	l.until(t, 2, "^SUBSCRIBER CRITICAL - ", "subscriber")
@@ -95,7 +95,7 @@ func (l *checkTest) ask(t *testing.T, args []string) (status int, line []byte) {
 func (l *checkTest) is(t *testing.T, status int, line string, args ...string) {
 	t.Helper()
 	got, text := l.ask(t, args)
-	if got != status || !regexp.MustCompile("(?m)" + line).Match(text) || bytes.Count(text, []byte("\n")) > 1 {
+	if got != status || !regexp.MustCompile("(?m)"+line).Match(text) || bytes.Count(text, []byte("\n")) > 1 {
 		t.Errorf("check %q: status %d, wanted %d and %q:\n%s", args, got, status, line, text)
 	}
 }
@@ -105,7 +105,7 @@ func (l *checkTest) until(t *testing.T, status int, line string, args ...string)
 	t.Helper()
 	until(t, fmt.Sprintf("check %q: %d %s", args, status, line), func() bool {
 		got, text := l.ask(t, args)
-		return got == status && regexp.MustCompile("(?m)" + line).Match(text)
+		return got == status && regexp.MustCompile("(?m)"+line).Match(text)
 	})
 }
 
