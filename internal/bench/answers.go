@@ -206,17 +206,17 @@ func (s *sides) compare(ctx context.Context, q question, rounds int) (comparison
 		config = s.lab.ConfigDir()
 	}
 	args := append([]string{"-c", config}, q.args...)
-	salt := func() (cost, error) {
-		return runProcess(s.python(ctx, append([]string{filepath.Join(s.venv, "bin", "salt-run")}, args...)...))
+	salt := func() *exec.Cmd {
+		return s.python(ctx, append([]string{filepath.Join(s.venv, "bin", "salt-run")}, args...)...)
 	}
-	gorun := func() (cost, error) {
-		return runProcess(exec.CommandContext(ctx, s.gorun, append(args[:len(args):len(args)], q.own...)...))
+	gorun := func() *exec.Cmd {
+		return exec.CommandContext(ctx, s.gorun, append(args[:len(args):len(args)], q.own...)...)
 	}
-	theirs, err := salt()
+	theirs, err := runProcess(salt())
 	if err != nil {
 		return comparison{}, err
 	}
-	ours, err := gorun()
+	ours, err := runProcess(gorun())
 	if err != nil {
 		return comparison{}, err
 	}
@@ -229,13 +229,13 @@ func (s *sides) compare(ctx context.Context, q question, rounds int) (comparison
 	}
 	var saltWall, saltCPU, gorunWall, gorunCPU []time.Duration
 	for range rounds {
-		a, err := salt()
+		a, err := timeProcess(salt(), unread{})
 		if err != nil {
 			return c, err
 		}
 		saltWall, saltCPU = append(saltWall, a.wall), append(saltCPU, a.cpu)
 		for range 5 { // a few milliseconds are told apart by several only
-			b, err := gorun()
+			b, err := timeProcess(gorun(), unread{})
 			if err != nil {
 				return c, err
 			}

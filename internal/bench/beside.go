@@ -173,7 +173,7 @@ func limit(ctx context.Context, answer []byte, dir string) (time.Duration, error
 	}
 	var walls []time.Duration
 	for range askRounds {
-		c, err := runProcess(exec.CommandContext(ctx, "cat", name))
+		c, err := timeProcess(exec.CommandContext(ctx, "cat", name), unread{})
 		if err != nil {
 			return 0, err
 		}

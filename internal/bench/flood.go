@@ -135,18 +135,19 @@ func askAll(ctx context.Context, gorun, config, dir string, questions [][]string
 		command := func() *exec.Cmd {
 			return exec.CommandContext(ctx, gorun, append([]string{"-c", config}, q...)...)
 		}
-		var answer []byte
+		answer, err := runProcess(command(), statusStale) // for the time before the flood
+		if err != nil {
+			return nil, err
+		}
 		for range askRounds {
-			c, err := runProcess(command(), statusStale) // for the time before the flood
+			c, err := timeProcess(command(), unread{}, statusStale)
 			if err != nil {
 				return nil, err
 			}
 			walls, cpus = append(walls, c.wall), append(cpus, c.cpu)
-			answer = c.stdout
 		}
-		a.Wall, a.CPU, a.Bytes = median(walls), median(cpus), len(answer)
-		var err error
-		if a.Limit, err = limit(ctx, answer, dir); err != nil {
+		a.Wall, a.CPU, a.Bytes = median(walls), median(cpus), len(answer.stdout)
+		if a.Limit, err = limit(ctx, answer.stdout, dir); err != nil {
 			return nil, err
 		}
 		watched := command()

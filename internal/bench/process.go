@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,16 +29,33 @@ const statusStale = 3
 
 // runProcess runs a command to its end; a status other than 0, and than also, is an error.
 func runProcess(cmd *exec.Cmd, also ...int) (cost, error) {
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	var out bytes.Buffer
+	c, err := timeProcess(cmd, &out, also...)
+	if err != nil {
+		return c, fmt.Errorf("%w\n%s", err, head(out.Bytes()))
+	}
+	c.stdout = out.Bytes()
+	return c, nil
+}
+
+// timeProcess does the same for the time alone. What is printed goes to a reader that should
+// take no time of its own.
+func timeProcess(cmd *exec.Cmd, reader io.Writer, also ...int) (cost, error) {
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = reader, &errs
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
 	if err != nil && !slices.Contains(also, cmd.ProcessState.ExitCode()) {
-		return cost{}, fmt.Errorf("%s: %w\n%s\n%s", cmd, err, head(out.Bytes()), head(errs.Bytes()))
+		return cost{}, fmt.Errorf("%s: %w\n%s", cmd, err, head(errs.Bytes()))
 	}
-	return cost{wall, cpuOf(cmd.ProcessState), out.Bytes()}, nil
+	return cost{wall: wall, cpu: cpuOf(cmd.ProcessState)}, nil
 }
+
+// unread takes what is printed and keeps nothing: to hold 26 MB is work for a whole core.
+type unread struct{}
+
+func (unread) Write(p []byte) (int, error) { return len(p), nil }
 
 func cpuOf(s *os.ProcessState) time.Duration { return s.UserTime() + s.SystemTime() }
 

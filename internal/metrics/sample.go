@@ -8,10 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"gorun/jobcache"
 )
@@ -49,7 +49,7 @@ var (
 	}
 )
 
-// Sample is all metrics at one moment. It is a prometheus.Collector.
+// Sample is all metrics at one moment.
 type Sample struct {
 	// Up is set while a subscriber runs and is connected to the bus, Down while it is known
 	// that none does.
@@ -57,30 +57,13 @@ type Sample struct {
 	// Missing says what could not be read, and is not in the sample.
 	Missing []error
 
-	families map[string]described
-	metrics  []prometheus.Metric
-}
-
-// Describe describes nothing: what a sample holds depends on what there was to read.
-func (s *Sample) Describe(chan<- *prometheus.Desc) {}
-
-// Collect hands the metrics out.
-func (s *Sample) Collect(to chan<- prometheus.Metric) {
-	for _, m := range s.metrics {
-		to <- m
-	}
-}
-
-// gatherer makes families of the sample.
-func (s *Sample) gatherer() (prometheus.Gatherer, error) {
-	registry := prometheus.NewRegistry()
-	return registry, registry.Register(s)
+	families map[string]*filled
 }
 
 // Read takes a sample at the time now. What cannot be read is missing in it, and said there.
 func Read(ctx context.Context, cfg Config, now time.Time) *Sample {
-	s := &Sample{families: descriptions()}
-	s.add("gorun_build_info", 1, cfg.Version, cfg.Commit, cfg.Go)
+	s := &Sample{families: unfilled()}
+	s.add("gorun_build_info", 1, cfg.Commit, cfg.Go, cfg.Version)
 	if cfg.Queue != nil {
 		used, most := cfg.Queue()
 		s.add("gorun_queue_bytes", float64(used))
@@ -162,7 +145,8 @@ func (s *Sample) store(k known) {
 	s.add("gorun_salt_files_skipped_total", float64(status.Skipped["salt_file"]))
 	s.add("gorun_waiting_messages", float64(status.Waiting))
 	s.add("gorun_repaired_jobs_total", float64(status.Repaired))
-	for fun, c := range k.counters.Functions {
+	for _, fun := range slices.Sorted(maps.Keys(k.counters.Functions)) {
+		c := k.counters.Functions[fun]
 		s.add("gorun_jobs_total", float64(c.Jobs), fun)
 		s.add("gorun_returns_total", float64(c.Succeeded), fun, "succeeded")
 		s.add("gorun_returns_total", float64(c.Failed), fun, "failed")
@@ -185,15 +169,6 @@ func (s *Sample) time(name string, t time.Time, labels ...string) {
 	if !t.IsZero() {
 		s.add(name, float64(t.UnixMicro())/1e6, labels...)
 	}
-}
-
-func (s *Sample) histogram(name string, h jobcache.Histogram, bounds []time.Duration, labels ...string) {
-	within := make(map[float64]uint64, len(bounds))
-	for _, bound := range bounds {
-		within[bound.Seconds()] = uint64(max(h.Within(bound), 0)) //nolint:gosec // a count
-	}
-	count := uint64(max(h.Count(), 0)) //nolint:gosec // a count
-	s.metrics = append(s.metrics, prometheus.MustNewConstHistogram(s.of(name).desc, count, h.Sum.Seconds(), within, labels...))
 }
 
 // keys adds how many keys are in each state, and what is known of those minions whose are

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 	"golang.org/x/net/netutil"
 )
 
@@ -122,12 +122,11 @@ func (s *Server) scrape(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	sample := Read(ctx, cfg, time.Now())
 	s.tell(sample.Missing)
-	from, err := sample.gatherer()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...)
+	w.Header().Set("Content-Type", string(format))
+	if err := sample.encode(w, format); err != nil { // whoever asked is gone
+		s.log.Debug("a scrape was not answered to its end", "error", err)
 	}
-	promhttp.HandlerFor(from, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 }
 
 // tell logs what is missing when it begins to be.

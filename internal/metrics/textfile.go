@@ -12,16 +12,19 @@ import (
 
 // Write writes the sample in the text format of Prometheus.
 func (s *Sample) Write(w io.Writer) error {
-	from, err := s.gatherer()
-	if err != nil {
-		return fmt.Errorf("gather metrics: %w", err)
+	return s.encode(w, expfmt.NewFormat(expfmt.TypeTextPlain))
+}
+
+// encode writes the sample in one of the forms that Prometheus reads.
+func (s *Sample) encode(w io.Writer, format expfmt.Format) error {
+	to := expfmt.NewEncoder(w, format)
+	for _, f := range s.Families() {
+		if err := to.Encode(f); err != nil {
+			return fmt.Errorf("write metrics: %w", err)
+		}
 	}
-	all, err := from.Gather()
-	if err != nil {
-		return fmt.Errorf("gather metrics: %w", err)
-	}
-	for _, f := range all {
-		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+	if end, ok := to.(expfmt.Closer); ok { // OpenMetrics says where it ends
+		if err := end.Close(); err != nil {
 			return fmt.Errorf("write metrics: %w", err)
 		}
 	}
