@@ -52,9 +52,10 @@ func (s *site) subscribe(ctx context.Context, gorun string) (*subscription, net.
 	return sub, conn, nil
 }
 
-// maxAhead is how much the player may be ahead of the store, in bytes: less than what the
-// subscriber holds, so that nothing is lost and the time is that of storing.
-const maxAhead = 32 << 20
+// maxAhead is how much the player may be ahead of the store, in bytes: less than half of what
+// the subscriber holds, which keeps all that it took until the last of it is stored. So nothing is
+// lost, and the time is that of storing.
+const maxAhead = 24 << 20
 
 // play sends frames as fast as they are stored, and returns when a reader sees them all.
 func play(ctx context.Context, conn io.Writer, sub *subscription, frames [][]byte) error {
