@@ -113,14 +113,3 @@ func (s *Sample) histogram(name string, h jobcache.Histogram, bounds []time.Dura
 	}
 	s.families[name].metric(labels).Histogram = told
 }
-
-// Families are those that the sample has metrics of.
-func (s *Sample) Families() []*dto.MetricFamily {
-	var all []*dto.MetricFamily
-	for i := range families {
-		if f := s.families[families[i].name]; len(f.metrics) > 0 {
-			all = append(all, &dto.MetricFamily{Name: &f.name, Help: &f.help, Type: &f.kind, Metric: f.metrics})
-		}
-	}
-	return all
-}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 )
 
@@ -18,8 +19,12 @@ func (s *Sample) Write(w io.Writer) error {
 // encode writes the sample in one of the forms that Prometheus reads.
 func (s *Sample) encode(w io.Writer, format expfmt.Format) error {
 	to := expfmt.NewEncoder(w, format)
-	for _, f := range s.Families() {
-		if err := to.Encode(f); err != nil {
+	for _, named := range families {
+		f := s.families[named.name]
+		if len(f.metrics) == 0 {
+			continue
+		}
+		if err := to.Encode(&dto.MetricFamily{Name: &f.name, Help: &f.help, Type: &f.kind, Metric: f.metrics}); err != nil {
 			return fmt.Errorf("write metrics: %w", err)
 		}
 	}
