@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,7 +140,9 @@ func (l *liveTest) targets(ctx context.Context) {
 	}
 }
 
-// published asks salt-run first, and all at the same time, for it waits for minions.
+// published asks salt-run first, and all at the same time, for it waits for minions. On a busy
+// machine one of its pings may miss a minion that another hears: where the answers differ, the
+// question is asked again, alone.
 func (l *liveTest) published(ctx context.Context, questions [][]string) {
 	l.Helper()
 	answers, err := l.day.Lab.SaltRunAll(ctx, questions)
@@ -147,8 +150,20 @@ func (l *liveTest) published(ctx context.Context, questions [][]string) {
 		l.Fatal(err)
 	}
 	l.caughtUp(ctx)
-	for i, want := range answers {
-		l.compare(l.T, l.gorun, questions[i], want.Stdout)
+	for i, args := range questions {
+		want := answers[i]
+		for range 2 {
+			got, _ := l.ask(l.T, args)
+			if agrees(args, got, want.Stdout) {
+				break
+			}
+			l.Logf("%s differed at first", strings.Join(args, " "))
+			if want, err = l.day.Lab.SaltRun(ctx, args...); err != nil {
+				l.Fatal(err)
+			}
+			l.caughtUp(ctx)
+		}
+		l.compare(l.T, l.gorun, args, want.Stdout)
 	}
 }
 
