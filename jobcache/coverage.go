@@ -139,15 +139,6 @@ func holes(conn *sqlite.Conn, where string) (found []Hole, err error) {
 	return found, err
 }
 
-// missed is when the newest hole ended in which events were not heard.
-func missed(conn *sqlite.Conn) (at time.Time, err error) {
-	err = sqlitex.Execute(conn, "SELECT max(until) FROM holes WHERE reason NOT IN (?, ?)", &sqlitex.ExecOptions{
-		Args:       []any{Asked, MaxSize},
-		ResultFunc: func(stmt *sqlite.Stmt) error { at = micros(stmt.ColumnInt64(0)); return nil },
-	})
-	return at, err
-}
-
 // SetRepair notes how far a look through Salt's cache is.
 func (tx *Tx) SetRepair(r Repair) error {
 	return errors.Join(

