@@ -166,13 +166,20 @@ func textKeys(m *value.Map) []value.Entry {
 }
 
 // line writes one line of the outline. It is where nested spends its time: the buffer
-// is taken once, as each of writer's own methods would.
+// is taken once, as each of writer's own methods would, and without colours nothing is added
+// for them.
 func (n *nested) line(indent int, color, prefix, text, suffix string) {
 	b := appendBlanks(n.buf, indent)
-	b = append(b, color...)
-	b = append(b, prefix...)
+	if color != "" {
+		b = append(b, color...)
+	}
+	if prefix != "" {
+		b = append(b, prefix...)
+	}
 	b = append(b, text...)
-	b = append(b, n.colors.end...)
+	if n.colors.end != "" {
+		b = append(b, n.colors.end...)
+	}
 	b = append(b, suffix...)
 	n.buf = append(b, '\n')
 	n.full()

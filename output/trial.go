@@ -22,7 +22,7 @@ func trial(w *writer, rows value.Rows, o *Options, each func(o *Options) func(ke
 	err := rows(func(key string, val value.Value) error {
 		n++
 		if failed = row(key, val); failed != nil {
-			return errStopped
+			return failed
 		}
 		if len(w.buf) > keepText {
 			w.reset()

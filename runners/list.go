@@ -49,7 +49,7 @@ pings
 		f.noPings = !value.Truth(args[8])
 		env.progress(args[7], queryingJobs)
 		a := &Answer{Rows: func(row func(string, value.Value) error) error {
-			return f.jobs(ctx, env, false, func(jid string, instance *value.Map) error { return row(jid, instance) })
+			return f.jobs(ctx, env, ahead(env.Cache.Jobs), false, func(jid string, instance *value.Map) error { return row(jid, instance) })
 		}}
 		if err := a.age(ctx, env, env.jidTime(f.start), env.jidTime(f.end)); err != nil {
 			return nil, err
@@ -86,7 +86,7 @@ outputter
 		}
 		env.progress(args[4], queryingJobs)
 		list := value.List{}
-		err = new(filter).jobs(ctx, env, true, func(jid string, instance *value.Map) error {
+		err = new(filter).jobs(ctx, env, env.Cache.Jobs, true, func(jid string, instance *value.Map) error {
 			if float64(len(list)+1) > count {
 				return errEnough
 			}
@@ -143,7 +143,7 @@ target
 		}
 		env.progress(args[5], queryingJobs)
 		last := ""
-		err = f.jobs(ctx, env, true, func(jid string, _ *value.Map) error {
+		err = f.jobs(ctx, env, env.Cache.Jobs, true, func(jid string, _ *value.Map) error {
 			last = jid
 			return errEnough
 		})
@@ -189,16 +189,34 @@ func mostJobs(count value.Value) (float64, error) {
 // errEnough ends a listing early.
 var errEnough = errors.New("enough jobs")
 
-// jobs calls each with every job that matches, by jid or the newest first, until that returns
-// an error; errEnough is none. The description of a job is valid until each returns, what it
-// holds for longer.
-func (f *filter) jobs(ctx context.Context, env *Env, newest bool, each func(string, *value.Map) error) error {
+// jobReader is how a Cache reads jobs.
+type jobReader func(context.Context, jobcache.Selection, func(*jobcache.Job) error) error
+
+// ahead has jobs read while those before are described: for those who want all.
+func ahead(read jobReader) jobReader {
+	return func(ctx context.Context, s jobcache.Selection, f func(*jobcache.Job) error) error {
+		return value.Ahead(func(slots *value.Slots[jobcache.Job]) error {
+			return read(ctx, s, func(job *jobcache.Job) error {
+				slot := slots.Next()
+				load, metadata := append(slot.Load[:0], job.Load...), append(slot.Metadata[:0], job.Metadata...)
+				*slot = *job
+				slot.Load, slot.Metadata = load, metadata
+				return slots.Add(len(load) + len(metadata))
+			})
+		}, f)
+	}
+}
+
+// jobs calls each with every job of read that matches, by jid or the newest first, until that
+// returns an error; errEnough is none. The description of a job is valid until each returns, what
+// it holds for longer.
+func (f *filter) jobs(ctx context.Context, env *Env, read jobReader, newest bool, each func(string, *value.Map) error) error {
 	s := jobcache.Selection{From: f.start, To: f.end, Newest: newest}
 	if f.functions != nil {
 		s.Fun = f.mayMatch
 	}
 	var instance value.Map
-	err := env.Cache.Jobs(ctx, s, func(job *jobcache.Job) error {
+	err := read(ctx, s, func(job *jobcache.Job) error {
 		if err := jobInstance(env, job, &instance); err != nil || !f.matches(&instance) {
 			return err
 		}
