@@ -145,7 +145,8 @@ func (r *Reader) Job(ctx context.Context, jid string) (*Job, error) {
 	return job, r.wrap(ctx, err)
 }
 
-const jobColumns = "jid, fun, source, stamp, load, metadata, minions, announced"
+// jobColumns are those of a listing, which does not ask for minions.
+const jobColumns = "jid, fun, source, stamp, load, metadata, announced"
 
 // readJob reads one row of jobs, a stub as well.
 func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
@@ -153,7 +154,7 @@ func readJob(conn *sqlite.Conn, jid string) (*Job, error) {
 	if err != nil {
 		return nil, ErrUnknownJob
 	}
-	stmt, err := conn.Prepare("SELECT " + jobColumns + " FROM jobs WHERE jid = ?")
+	stmt, err := conn.Prepare("SELECT " + jobColumns + ", minions FROM jobs WHERE jid = ?")
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ type row struct {
 	packer              packer
 }
 
-// job reads all but the minions, which a listing does not ask for.
+// job reads all but the minions.
 func (r *row) job(stmt *sqlite.Stmt) (*Job, error) {
 	r.key = columnInto(stmt, 0, r.key)
 	r.load = columnInto(stmt, 4, r.load)
@@ -192,17 +193,17 @@ func (r *row) job(stmt *sqlite.Stmt) (*Job, error) {
 	}
 	r.scanned = Job{
 		JID: jidOf(r.key), Fun: fun, Source: Source(stmt.ColumnInt64(2)),
-		Stamp: stmt.ColumnInt64(3), Metadata: r.metadata, Announced: stmt.ColumnText(7),
+		Stamp: stmt.ColumnInt64(3), Metadata: r.metadata, Announced: stmt.ColumnText(6),
 	}
 	r.scanned.Load, err = r.packer.unpack(r.load, r.packer.ofJob(&r.scanned))
 	return &r.scanned, err
 }
 
 func scanMinions(stmt *sqlite.Stmt) ([]string, error) {
-	if stmt.ColumnIsNull(6) {
+	if stmt.ColumnIsNull(7) {
 		return nil, nil
 	}
-	raw, err := new(packer).unpack(columnBytes(stmt, 6), texts{})
+	raw, err := new(packer).unpack(columnBytes(stmt, 7), texts{})
 	if err != nil {
 		return nil, err
 	}
