@@ -16,6 +16,9 @@ var errHighstate = errors.New("not the return of a state run")
 // may be wrapped as lookup_jid, the job cache and orchestrations wrap it.
 func printHighstate(w *writer, v value.Value, o *Options) error {
 	h := &highstate{o: o, colors: newPalette(o)}
+	if rows, ok := v.(value.Rows); ok {
+		return h.rows(w, rows)
+	}
 	if h.each(w, v) == nil {
 		return nil
 	}
@@ -51,30 +54,39 @@ func (h *highstate) each(w *writer, v value.Value) error {
 			w.byte('\n')
 		}
 		w.str(text)
+		w.full()
 	}
 	return nil
 }
 
-// highstateRows prints one minion after the other.
-func highstateRows(w *writer, rows value.Rows, o *Options) error {
-	if o.StateCompressIDs {
+// rows writes one minion after the other. errWhole where they cannot be shown, or may mean
+// something else: see unwrap and dropRetcode.
+func (h *highstate) rows(w *writer, rows value.Rows) error {
+	if h.o.StateCompressIDs {
 		return errWhole
 	}
-	return trial(w, rows, o, func(o *Options) func(string, value.Value) error {
-		h := &highstate{o: o, colors: newPalette(o)}
-		separator := ""
-		return func(key string, val value.Value) error {
-			switch key {
-			case "return", "data", "retcode": // see unwrap and dropRetcode
-				return errWhole
-			}
-			text, _, err := h.host(key, clone(val), 1)
-			w.str(separator)
-			w.str(text)
-			separator = "\n"
-			return err
+	n := 0
+	err := w.rows(rows, func(key string, val value.Value) error {
+		switch key {
+		case "return", "data", "retcode":
+			return errWhole
 		}
+		text, _, err := h.host(key, clone(val), 1)
+		if err != nil {
+			return errWhole
+		}
+		if n > 0 {
+			w.byte('\n')
+		}
+		w.str(text)
+		w.full()
+		n++
+		return nil
 	})
+	if err == nil && n < 2 && w.broken == nil {
+		err = errWhole
+	}
+	return err
 }
 
 type highstate struct {

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -34,50 +33,8 @@ func (j *jsonWriter) impossible(o *Options) {
 	j.str("{}")
 }
 
-// errChanged is returned when entries without a JSON form are there that were not there when
-// all were looked at.
-var errChanged = errors.New("it changed while it was printed, and has no JSON form any more")
-
-// jsonRows goes through the rows twice: whether there is a JSON form is to be known first.
-func jsonRows(w *writer, rows value.Rows, o *Options) error {
-	w.commit()
-	j, ok := newJSON(w, o)
-	check := func(_ string, val value.Value) error {
-		if !j.possible(val) {
-			return errChanged
-		}
-		return nil
-	}
-	if ok {
-		err := rows(check)
-		ok = !errors.Is(err, errChanged)
-		if ok && err != nil {
-			return err
-		}
-	}
-	if !ok {
-		j.impossible(o)
-		return nil
-	}
-	n := 0
-	j.byte('{')
-	err := rows(func(key string, val value.Value) error {
-		if err := check(key, val); err != nil {
-			return err
-		}
-		j.next(n, 1)
-		j.key(key)
-		j.str(`": `)
-		j.value(val, 1)
-		n++
-		return j.err
-	})
-	if n > 0 {
-		j.newline(0)
-	}
-	j.byte('}')
-	return err
-}
+// sortedJSON tells whether keys are put in order.
+func sortedJSON(o *Options) bool { return o.HasIndent && o.Indent == "pretty" }
 
 type jsonWriter struct {
 	*writer
@@ -115,6 +72,8 @@ func (j *jsonWriter) configure(indent value.Value) bool {
 // that is asked for.
 func (j *jsonWriter) possible(v value.Value) bool {
 	switch v := v.(type) {
+	case value.Rows:
+		return j.rows(v, j.check) == nil
 	case value.List:
 		for _, e := range v {
 			if !j.possible(e) {
@@ -136,6 +95,13 @@ func (j *jsonWriter) possible(v value.Value) bool {
 	return true
 }
 
+func (j *jsonWriter) check(_ string, val value.Value) error {
+	if !j.possible(val) {
+		return errChanged
+	}
+	return nil
+}
+
 func (j *jsonWriter) value(v value.Value, depth int) {
 	switch v := v.(type) {
 	case nil:
@@ -155,6 +121,8 @@ func (j *jsonWriter) value(v value.Value, depth int) {
 		j.list(v, depth)
 	case *value.Map:
 		j.mapping(v, depth)
+	case value.Rows:
+		j.stream(v, depth)
 	default:
 		j.quoted(repr(v))
 		j.byte('"')
@@ -217,6 +185,30 @@ func (j *jsonWriter) mapping(m *value.Map, depth int) {
 		j.value(entries[i].Val, depth+1)
 	}
 	j.newline(depth)
+	j.byte('}')
+}
+
+// stream shows rows, which all had a JSON form when they were looked at.
+func (j *jsonWriter) stream(rows value.Rows, depth int) {
+	n := 0
+	j.byte('{')
+	err := j.rows(rows, func(key string, val value.Value) error {
+		if err := j.check(key, val); err != nil {
+			return err
+		}
+		j.next(n, depth+1)
+		j.key(key)
+		j.str(`": `)
+		j.value(val, depth+1)
+		n++
+		return nil
+	})
+	if err != nil {
+		j.fail(err)
+	}
+	if n > 0 {
+		j.newline(depth)
+	}
 	j.byte('}')
 }
 

@@ -12,9 +12,21 @@ import (
 // minions, minions_pre, minions_denied, minions_rejected and local, each a list of
 // ids or a map of ids and fingerprints.
 func printKey(w *writer, v value.Value, o *Options) error {
+	show := keyStatus(w, o)
 	switch v := v.(type) {
+	case value.Rows:
+		return w.rows(v, func(key string, val value.Value) error { return show(key, val) })
 	case *value.Map:
-		return keyStatuses(w, v, o)
+		entries := append([]value.Entry(nil), v.Entries...)
+		if !sortEntries(entries) {
+			return errKeyOrder
+		}
+		for _, e := range entries {
+			if err := show(e.Key, e.Val); err != nil {
+				return err
+			}
+		}
+		return nil
 	case string:
 		if v == "" {
 			return nil
@@ -34,7 +46,8 @@ func printKey(w *writer, v value.Value, o *Options) error {
 // errNotMap is returned by an outputter that shows maps only.
 var errNotMap = errors.New("not a map")
 
-func keyStatuses(w *writer, m *value.Map, o *Options) error {
+// keyStatus gives what writes one status with its ids.
+func keyStatus(w *writer, o *Options) func(key, ids value.Value) error {
 	colors := newPalette(o)
 	statuses := map[string]struct{ title, head, key string }{
 		"minions":          {"Accepted Keys:", colors.lightGreen, colors.green},
@@ -43,25 +56,18 @@ func keyStatuses(w *writer, m *value.Map, o *Options) error {
 		"minions_rejected": {"Rejected Keys:", colors.lightBlue, colors.blue},
 		"local":            {"Local Keys:", colors.lightMagenta, colors.magenta},
 	}
-	entries := append([]value.Entry(nil), m.Entries...)
-	if !sortEntries(entries) {
-		return errKeyOrder
-	}
-	for _, e := range entries {
-		name, _ := e.Key.(string)
+	return func(key, ids value.Value) error {
+		name, _ := key.(string)
 		status, ok := statuses[name]
 		if !ok {
-			return fmt.Errorf("%q is no status of keys", str(e.Key))
+			return fmt.Errorf("%q is no status of keys", str(key))
 		}
 		w.str(status.head)
 		w.str(status.title)
 		w.str(colors.end)
 		w.byte('\n')
-		if err := keyIDs(w, e.Val, status.key, colors.end, o); err != nil {
-			return err
-		}
+		return keyIDs(w, ids, status.key, colors.end, o)
 	}
-	return nil
 }
 
 // keyIDs writes the ids of one status, and the fingerprints beside them.
@@ -80,6 +86,7 @@ func keyIDs(w *writer, ids value.Value, color, end string, o *Options) error {
 		w.str(rest)
 		w.str(end)
 		w.byte('\n')
+		w.full()
 		return nil
 	}
 	switch ids := ids.(type) {

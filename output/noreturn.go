@@ -18,13 +18,6 @@ func printNoReturn(w *writer, v value.Value, o *Options) error {
 	return n.display(v, 0)
 }
 
-func noReturnRows(w *writer, rows value.Rows, o *Options) error {
-	return trial(w, rows, o, func(o *Options) func(string, value.Value) error {
-		n := noReturn{writer: w, colors: newPalette(o)}
-		return func(key string, val value.Value) error { return n.entry(key, val, 0) }
-	})
-}
-
 type noReturn struct {
 	*writer
 	colors *palette
@@ -36,6 +29,8 @@ func (n noReturn) display(v value.Value, indent int) error {
 		for line := range strings.SplitSeq(v, "\n") {
 			n.line(n.colors.red, indent, line, "\n")
 		}
+	case value.Rows:
+		return n.rows(v, func(key string, val value.Value) error { return n.entry(key, val, indent) })
 	case *value.Map:
 		entries := append([]value.Entry(nil), v.Entries...)
 		if !sortEntries(entries) {
@@ -61,4 +56,5 @@ func (n noReturn) line(color string, indent int, text, end string) {
 	n.str(text)
 	n.str(n.colors.end)
 	n.str(end)
+	n.full()
 }

@@ -74,6 +74,8 @@ type Options struct {
 	// Python2 marks integers past 63 bits in nested as a Salt on Python 2 does.
 	Python2 bool
 
+	// Whole, where set, is called before rows are read into memory all at once.
+	Whole func()
 	// Log is told what Salt logs: an unknown outputter, data that an outputter cannot
 	// show. Nil logs nothing.
 	Log *slog.Logger
@@ -98,13 +100,10 @@ func (o *Options) log() *slog.Logger {
 	return o.Log
 }
 
-// A printer writes a value. An error means that the outputter cannot show it;
-// nothing may have been committed by then.
+// A printer writes a value. An error means that the outputter cannot show it; nothing may have
+// been committed by then. Where some of the text was dropped, it is called a second time, and
+// what it writes then is printed at once.
 type printer func(w *writer, v value.Value, o *Options) error
-
-// A rowPrinter writes a map that is read meanwhile. An error before the commit means that the
-// outputter cannot show it; one after it is that of reading, or the writer's.
-type rowPrinter func(w *writer, rows value.Rows, o *Options) error
 
 // An altered error is returned by an outputter that changed the value before it
 // failed, as Salt's highstate does, and so shows it in what is printed instead.
@@ -120,51 +119,61 @@ func (a *altered) Unwrap() error { return a.error }
 // space at the very end cut off, one newline behind it, and nothing at all for an
 // empty text. What the outputter cannot show is shown by nested.
 //
-// The error is that of w.
+// v may be value.Rows or value.Unsorted, and may have value.Rows below. An outputter that can
+// holds a few of their entries at a time; some of them go through all entries before (json), or
+// through what is more than 4 MB of text twice (those that can fail at each entry: highstate,
+// no_return, table, key). For the others they are collected.
+//
+// The error is that of w or that of reading the rows, with what came before it printed.
 func Print(w io.Writer, name string, v value.Value, o *Options) error {
+	outputter := lookup(name, o)
 	out := newWriter(w)
-	if err := lookup(name, o).print(out, v, o); err != nil {
+	shown, err := outputter.prepare(v, o)
+	if err == nil {
+		err = outputter.write(out, shown, o)
+	}
+	if errors.Is(err, errWhole) {
+		if o.Whole != nil {
+			o.Whole()
+		}
+		if shown, err = collect(v); err != nil {
+			return err
+		}
+		out.reset()
+		err = outputter.write(out, shown, o)
+	}
+	if err != nil {
 		o.hasNested(name, err)
 		var a *altered
 		if errors.As(err, &a) {
 			v = a.val
 		}
 		out.reset()
-		if err := printNested(out, v, o); err != nil {
-			return err
+		if u, ok := v.(value.Unsorted); ok {
+			v = u.Sorted
 		}
+		_ = printNestedRows(out, v, o) // it can show all
 	}
 	return out.close()
 }
 
-// PrintRows writes rows as Print writes the map that they are. An outputter that can holds a few
-// entries at a time, and some of them go through all entries before: json, and highstate and
-// no_return where there is much to print. For the others the map is collected.
-//
-// The error is that of w or that of reading the rows, with what came before it printed.
-func PrintRows(w io.Writer, name string, rows value.Rows, o *Options) error {
-	outputter := lookup(name, o)
-	out := newWriter(w)
-	err := errWhole
-	if outputter.rows != nil {
-		err = outputter.rows(out, ahead(rows), o)
+// errChanged is returned when what could be shown, once all was looked at, cannot be any more.
+var errChanged = errors.New("it changed while it was printed, and cannot be shown any more")
+
+// write has the outputter print a value, twice where that is to be known first.
+func (out Outputter) write(w *writer, v value.Value, o *Options) error {
+	err := out.print(w, v, o)
+	if err != nil || !w.dropped {
+		return err
 	}
-	if errors.Is(err, errWhole) {
-		m, err := rows.Collect()
-		if err != nil {
-			return err
-		}
-		return Print(w, name, m, o)
+	w.reset()
+	w.commit()
+	quiet := *o // it has been logged
+	quiet.Log = nil
+	if out.print(w, v, &quiet) != nil {
+		w.fail(errChanged)
 	}
-	if err != nil && !out.committed {
-		out.reset()
-		o.hasNested(name, err)
-		err = nestedRows(out, ahead(rows), o)
-	}
-	if e := out.close(); err == nil {
-		err = e
-	}
-	return err
+	return nil
 }
 
 // hasNested says why nested prints what another outputter was asked to.
@@ -187,5 +196,5 @@ func lookup(name string, o *Options) Outputter {
 	if name != "grains" { // which old minions ask for; Salt passes it over as well
 		o.log().Error("no such outputter, nested is used", "outputter", name)
 	}
-	return Outputter{Name: "nested", print: printNested, rows: nestedRows}
+	return outputters[0]
 }

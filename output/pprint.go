@@ -68,6 +68,8 @@ func (p pretty) format(v value.Value, column, allowance, level int) {
 		return
 	}
 	switch x := plain(v).(type) {
+	case value.Rows:
+		p.stream(x, column, allowance, level+1)
 	case *value.Map:
 		p.mapping(x, column, allowance, level+1)
 	case value.List:
@@ -79,6 +81,26 @@ func (p pretty) format(v value.Value, column, allowance, level int) {
 	default:
 		p.buf = appendRepr(p.buf, v)
 	}
+}
+
+// shortestEntry is what an entry of a map takes at the least.
+const shortestEntry = "1: 2, "
+
+// errMany ends the reading of more rows than fit into a line.
+var errMany = errors.New("more rows than one line has room for")
+
+// first collects rows; ok is false where there are more than most.
+func first(rows value.Rows, most int) (m *value.Map, ok bool) {
+	n := 0
+	m, err := value.Rows(func(f func(string, value.Value) error) error {
+		return rows(func(key string, val value.Value) error {
+			if n++; n > most {
+				return errMany
+			}
+			return f(key, val)
+		})
+	}).Collect()
+	return m, err == nil
 }
 
 // appendPretty appends the repr of v with the keys of maps in pprint's order. It
@@ -97,8 +119,14 @@ func appendPretty(b []byte, v value.Value, start, room int) ([]byte, bool) {
 			}
 		}
 		b = append(b, ']')
+	case value.Rows:
+		m, ok := first(v, room/len(shortestEntry)+1)
+		if !ok {
+			return b, false
+		}
+		return appendPretty(b, m, start, room)
 	case *value.Map:
-		if len("1: 2, ")*len(v.Entries) > room { // not worth the sorting
+		if len(shortestEntry)*len(v.Entries) > room { // not worth the sorting
 			return b, false
 		}
 		b = append(b, '{')
@@ -182,15 +210,49 @@ func (p pretty) mapping(m *value.Map, column, allowance, level int) {
 		if i == len(entries)-1 {
 			keep = allowance + 1
 		}
-		start := len(p.buf)
-		p.buf, _ = appendPretty(p.buf, e.Key, start, math.MaxInt/8)
-		length := utf8.RuneCount(p.buf[start:])
-		p.str(": ")
-		p.format(e.Val, column+length+2, keep, level)
+		p.entry(e, column, keep, level)
 		if i < len(entries)-1 {
 			p.byte(',')
 			p.newline(column)
 		}
+	}
+	p.byte('}')
+}
+
+func (p pretty) entry(e value.Entry, column, allowance, level int) {
+	start := len(p.buf)
+	p.buf, _ = appendPretty(p.buf, e.Key, start, math.MaxInt/8)
+	length := utf8.RuneCount(p.buf[start:])
+	p.str(": ")
+	p.format(e.Val, column+length+2, allowance, level)
+}
+
+// stream is mapping for rows: each is written once the next is there, for the last one leaves
+// room for what stands behind it.
+func (p pretty) stream(rows value.Rows, column, allowance, level int) {
+	p.byte('{')
+	p.spaces(p.indent - 1)
+	column += p.indent
+	var (
+		held  value.Entry
+		inner value.Map // of held
+		some  bool
+	)
+	_ = p.rows(rows, func(key string, val value.Value) error { // no error of its own
+		if some {
+			p.entry(held, column, 1, level)
+			p.byte(',')
+			p.newline(column)
+		}
+		if m, ok := val.(*value.Map); ok {
+			inner.Entries = append(inner.Entries[:0], m.Entries...)
+			val = &inner
+		}
+		held, some = value.Entry{Key: key, Val: val}, true
+		return nil
+	})
+	if some {
+		p.entry(held, column, allowance+1, level)
 	}
 	p.byte('}')
 }

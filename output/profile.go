@@ -15,13 +15,9 @@ const profileName = 60
 // printProfile follows salt.output.profile: a table of the states of all minions,
 // shortest first.
 func printProfile(w *writer, v value.Value, o *Options) error {
-	hosts, ok := v.(*value.Map)
-	if !ok {
-		return errNotMap
-	}
 	var rows []profileRow
-	for _, host := range hosts.Entries {
-		states, ok := host.Val.(*value.Map)
+	add := func(_ string, host value.Value) error {
+		states, ok := host.(*value.Map)
 		if !ok {
 			return errNotMap
 		}
@@ -32,6 +28,21 @@ func printProfile(w *writer, v value.Value, o *Options) error {
 			}
 			rows = append(rows, row)
 		}
+		return nil
+	}
+	switch v := v.(type) {
+	case value.Rows:
+		if err := w.rows(v, add); err != nil {
+			return err
+		}
+	case *value.Map:
+		for _, host := range v.Entries {
+			if err := add("", host.Val); err != nil {
+				return err
+			}
+		}
+	default:
+		return errNotMap
 	}
 	slices.SortStableFunc(rows, func(a, b profileRow) int {
 		return cmp.Or(cmp.Compare(a.duration, b.duration), cmp.Compare(a.name, b.name), cmp.Compare(a.fun, b.fun))

@@ -3,8 +3,9 @@ package output
 import "gorun/value"
 
 // printQuiet follows salt.output.no_out_quiet: nothing.
-func printQuiet(*writer, value.Value, *Options) error { return nil }
-
-func quietRows(_ *writer, rows value.Rows, _ *Options) error {
-	return rows(func(string, value.Value) error { return nil })
+func printQuiet(w *writer, v value.Value, _ *Options) error {
+	if rows, ok := v.(value.Rows); ok { // whether they can be read is told all the same
+		return w.rows(rows, func(string, value.Value) error { return nil })
+	}
+	return nil
 }

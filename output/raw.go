@@ -5,24 +5,11 @@ import "gorun/value"
 // printRaw follows salt.output.raw: Python's str() of the value.
 func printRaw(w *writer, v value.Value, _ *Options) error {
 	w.commit()
-	w.buf = appendStr(w.buf, v)
-	return nil
-}
-
-func rawRows(w *writer, rows value.Rows, _ *Options) error {
-	w.commit()
-	separator := "{"
-	err := rows(func(key string, val value.Value) error {
-		w.str(separator)
-		separator = ", "
-		w.buf = append(appendRepr(w.buf, key), ": "...)
-		w.buf = appendRepr(w.buf, val)
-		w.full()
-		return w.err
-	})
-	if separator == "{" {
-		w.str(separator)
+	switch v.(type) {
+	case value.Rows, *value.Map:
+		w.repr(v)
+	default:
+		w.buf = appendStr(w.buf, v)
 	}
-	w.byte('}')
-	return err
+	return nil
 }

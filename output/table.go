@@ -45,6 +45,9 @@ var errTable = errors.New("no table can be made of this")
 // printTable follows salt.output.table_out: every list found is a table, of one row
 // an element.
 func printTable(w *writer, v value.Value, o *Options) error {
+	if o.Table.RowsKey+o.Table.LabelsKey != "" && hasRows(v) { // whether one of them has it decides of all
+		return errWhole
+	}
 	v, err := decode(v)
 	if err != nil {
 		return err
@@ -96,6 +99,7 @@ func (t *table) line(indent int, color, text, suffix string) {
 	t.w.str(t.colors.end)
 	t.w.str(suffix)
 	t.w.byte('\n')
+	t.w.full()
 }
 
 // display looks for tables in v and in what is below it.
@@ -107,6 +111,14 @@ func (t *table) display(v value.Value, indent int) error {
 		}
 	case *value.Map:
 		return t.mapping(v, indent)
+	case value.Rows:
+		return t.w.rows(v, func(key string, val value.Value) error {
+			val, err := decode(val)
+			if err != nil {
+				return err
+			}
+			return t.mapping(value.NewMap(key, val), indent)
+		})
 	}
 	return nil
 }

@@ -13,24 +13,19 @@ func printTxt(w *writer, v value.Value, _ *Options) error {
 	switch v := v.(type) {
 	case string:
 		w.str(v)
+	case value.Rows:
+		return w.rows(v, func(key string, val value.Value) error {
+			txtEntry(w, key, val)
+			return nil
+		})
 	case *value.Map:
 		for _, e := range v.Entries {
 			txtEntry(w, str(e.Key), e.Val)
-			w.full()
 		}
 	default:
 		pretty{writer: w, indent: 1}.format(v, 0, 0, 0)
 	}
 	return nil
-}
-
-func txtRows(w *writer, rows value.Rows, _ *Options) error {
-	w.commit()
-	return rows(func(key string, val value.Value) error {
-		txtEntry(w, str(key), val)
-		w.full()
-		return w.err
-	})
 }
 
 func txtEntry(w *writer, key string, val value.Value) {
@@ -53,9 +48,15 @@ func txtEntry(w *writer, key string, val value.Value) {
 			text, val = nextByteLine(val)
 			line(appendBytes(nil, text))
 		}
+	case value.Rows, *value.Map:
+		w.str(key)
+		w.str(": ")
+		w.repr(val)
+		w.byte('\n')
 	default:
 		line(appendStr(nil, val))
 	}
+	w.full()
 }
 
 // nextByteLine cuts the first line off b as bytes.splitlines does, which knows

@@ -1,21 +1,30 @@
 package output
 
-import "io"
+import (
+	"cmp"
+	"io"
+)
 
 // flushSize is how many bytes a writer gathers before it hands them on.
 const flushSize = 64 << 10
 
+// keepText is how many bytes of text are kept until an outputter is known to succeed.
+const keepText = 4 << 20
+
 // A writer gathers an outputter's text and cuts the white space at its very end, as
-// Salt does. It keeps everything until commit is called, so that an outputter that
-// fails half-way has printed nothing; from then on no more than a buffer, and
-// whatever white space could turn out to be the last.
+// Salt does. Until commit is called it hands nothing on, so that an outputter that
+// fails half-way has printed nothing; what is too much to be kept until then is dropped.
+// From then on it keeps no more than a buffer, and whatever white space could turn out to
+// be the last.
 type writer struct {
 	dst       io.Writer
 	buf       []byte
 	limit     int // length of buf at which it is handed on
 	committed bool
+	dropped   bool // some of the text: the outputter is to print once more
 	wrote     bool
 	err       error // the first of dst
+	broken    error // the first of reading what is printed
 }
 
 // newWriter returns a writer above dst, which may be nil for one that is never
@@ -31,7 +40,14 @@ func (w *writer) commit() {
 
 // reset forgets what was written and not committed.
 func (w *writer) reset() {
-	w.buf = w.buf[:0]
+	w.buf, w.dropped, w.broken = w.buf[:0], false, nil
+}
+
+// fail notes that what is printed could not be read to its end.
+func (w *writer) fail(err error) {
+	if w.broken == nil && err != w.err { //nolint:errorlint // the same one, which close returns
+		w.broken = err
+	}
 }
 
 func (w *writer) str(s string) {
@@ -59,8 +75,17 @@ func appendBlanks(b []byte, n int) []byte {
 // full hands on what was gathered once there is enough of it; outputters call it
 // between two pieces.
 func (w *writer) full() {
-	if len(w.buf) >= w.limit && w.committed {
+	if len(w.buf) >= w.limit {
+		w.overflow()
+	}
+}
+
+func (w *writer) overflow() {
+	switch {
+	case w.committed:
 		w.flush()
+	case w.dst != nil && len(w.buf) > keepText:
+		w.buf, w.dropped = w.buf[:0], true
 	}
 }
 
@@ -88,7 +113,7 @@ func (w *writer) close() error {
 	if w.wrote {
 		w.put([]byte{'\n'})
 	}
-	return w.err
+	return cmp.Or(w.broken, w.err)
 }
 
 // text returns what write writes, without the white space at its end.

@@ -37,15 +37,6 @@ func newEmitter(w *writer, o *Options) (*emitter, error) {
 	return e, nil
 }
 
-func yamlRows(w *writer, rows value.Rows, o *Options) error {
-	e, err := newEmitter(w, o)
-	if err != nil {
-		return err
-	}
-	w.commit()
-	return e.rows(rows)
-}
-
 // A scalar is a value that is written in one piece.
 type scalar struct {
 	text string

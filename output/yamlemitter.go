@@ -32,6 +32,8 @@ func (e *emitter) node(v value.Value, at position) {
 		e.list(v, at)
 	case *value.Map:
 		e.mapping(v)
+	case value.Rows:
+		e.stream(v)
 	default:
 		s := newScalar(v)
 		e.scalar(s, analyze(s.text), at)
@@ -106,15 +108,16 @@ func (e *emitter) mapping(m *value.Map) {
 	e.indent = outer
 }
 
-// rows is mapping for the outermost map, whose entries are read meanwhile.
-func (e *emitter) rows(rows value.Rows) error {
-	if e.flow {
-		e.openFlow("{")
-	} else {
-		e.deeper(false, false)
-	}
-	n := 0
-	err := rows(func(key string, val value.Value) error {
+// stream is mapping for a map whose entries are read meanwhile.
+func (e *emitter) stream(rows value.Rows) {
+	n, outer := 0, e.indent
+	_ = e.rows(rows, func(key string, val value.Value) error { // no error of its own
+		switch {
+		case n == 0 && e.flow:
+			outer = e.openFlow("{")
+		case n == 0:
+			outer = e.deeper(false, false)
+		}
 		if e.flow {
 			e.nextInFlow(n)
 		} else {
@@ -122,15 +125,16 @@ func (e *emitter) rows(rows value.Rows) error {
 		}
 		e.pair(value.Entry{Key: key, Val: val}, !e.flow)
 		n++
-		return e.err
+		return nil
 	})
 	switch {
-	case e.flow:
-		e.closeFlow("}", -1)
 	case n == 0:
-		e.str("{}")
+		e.flowMapping(&value.Map{})
+	case e.flow:
+		e.closeFlow("}", outer)
+	default:
+		e.indent = outer
 	}
-	return err
 }
 
 // pair writes a key and its value, the key behind a question mark where it cannot

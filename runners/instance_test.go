@@ -68,7 +68,7 @@ func TestRunnerThatNobodyHeardBegin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := a.Rows.Collect()
+		all, err := a.Value.(value.Rows).Collect()
 		if err != nil {
 			t.Fatal(err)
 		}

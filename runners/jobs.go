@@ -108,29 +108,21 @@ missing
 				return row(minion, ret)
 			})
 		})
-		if !value.Truth(args[3]) {
-			a, err := j.answer(ctx, env, nil)
-			if err == nil {
-				a.Rows, a.Outputter = rows, j.outputter
+		var a *Answer
+		if value.Truth(args[3]) {
+			ids, err := j.expected()
+			if err != nil {
+				return nil, err
 			}
-			return a, err
-		}
-		m, err := rows.Collect() // the missing stand behind them, in no order of both
-		if err != nil {
+			a, err = j.explained(ctx, env, rows.Behind(ids, "Minion did not return"))
+			if err != nil {
+				return nil, err
+			}
+		} else if a, err = j.answer(ctx, env, rows); err != nil {
 			return nil, err
 		}
-		ids, err := j.expected()
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			m.Entries = append(m.Entries, value.Entry{Key: id, Val: "Minion did not return"})
-		}
-		a, err := j.explained(ctx, env, m)
-		if err == nil {
-			a.Outputter = j.outputter
-		}
-		return a, err
+		a.Outputter = j.outputter
+		return a, nil
 	},
 }
 
@@ -284,16 +276,10 @@ func (j *found) listing(ctx context.Context) (*value.Map, error) {
 			m.Set("Minions", list)
 		}
 	}
-	result := &value.Map{Entries: make([]value.Entry, 0, len(j.results))}
-	err = j.each(ctx, func(minion string, data *value.Map) error {
-		result.Entries = append(result.Entries, value.Entry{Key: minion, Val: data})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
 	m.Set("StartTime", start)
-	m.Set("Result", result)
+	m.Set("Result", value.Rows(func(row func(string, value.Value) error) error {
+		return j.each(ctx, func(minion string, data *value.Map) error { return row(minion, data) })
+	}))
 	return m, j.env.addEndTime(m, j.jid)
 }
 

@@ -48,9 +48,9 @@ pings
 		}
 		f.noPings = !value.Truth(args[8])
 		env.progress(args[7], queryingJobs)
-		a := &Answer{Rows: func(row func(string, value.Value) error) error {
+		a := &Answer{Value: value.Rows(func(row func(string, value.Value) error) error {
 			return f.jobs(ctx, env, ahead(env.Cache.Jobs), false, func(jid string, instance *value.Map) error { return row(jid, instance) })
-		}}
+		})}
 		if err := a.age(ctx, env, env.jidTime(f.start), env.jidTime(f.end)); err != nil {
 			return nil, err
 		}

@@ -94,10 +94,9 @@ type Args []value.Value
 
 // Answer is what a function answers.
 type Answer struct {
+	// Value is the answer. The value.Rows in it are read from the cache while they are
+	// printed; their errors are those of the cache.
 	Value value.Value
-	// Rows, where set, is the answer instead of Value: read from the cache while it is
-	// printed. Errors are those of the cache.
-	Rows value.Rows
 	// Outputter is the one that the answer itself names, or empty.
 	Outputter string
 	// Lead is a line that Salt prints before the answer, or empty.

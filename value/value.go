@@ -15,6 +15,9 @@ import (
 //	nil, bool, int64, uint64 (only above math.MaxInt64), float64,
 //	string, Bytes, List, *Map, Ext
 //
+// What a runner answers may have Rows in the place of a *Map, as the whole of it or as the
+// value of a map's key, and may be Unsorted.
+//
 // A string is whatever came as msgpack str or, from a Python 2 master, as raw:
 // its bytes are usually, but not always, valid UTF-8.
 type Value = any
@@ -71,6 +74,46 @@ func (m *Map) Len() int {
 // A map that is the value of an entry is valid until f returns, what it holds for longer. Rows
 // may be called again.
 type Rows func(f func(key string, val Value) error) error
+
+// Unsorted is a map in another order than that of its keys, in which Sorted gives them.
+type Unsorted struct{ Rows, Sorted Rows }
+
+// Behind is the map of r, whose keys are in order, and of those behind it that have a text for
+// a value.
+func (r Rows) Behind(keys []string, text string) Unsorted {
+	give := func(keys []string, f func(string, Value) error) error {
+		for _, key := range keys {
+			if err := f(key, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return Unsorted{
+		Rows: func(f func(string, Value) error) error {
+			if err := r(f); err != nil {
+				return err
+			}
+			return give(keys, f)
+		},
+		Sorted: func(f func(string, Value) error) error {
+			rest := slices.Sorted(slices.Values(keys))
+			err := r(func(key string, val Value) error {
+				n, _ := slices.BinarySearch(rest, key)
+				before := rest[:n]
+				rest = rest[n:]
+				if err := give(before, f); err != nil {
+					return err
+				}
+				return f(key, val)
+			})
+			if err != nil {
+				return err
+			}
+			return give(rest, f)
+		},
+	}
+}
 
 // Collect reads the map into memory.
 func (r Rows) Collect() (*Map, error) {

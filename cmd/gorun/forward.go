@@ -30,7 +30,7 @@ func (q *question) forward(ctx context.Context, fun string, args []string) error
 		return err
 	}
 	if said, ok := answer.Value.(string); ok && strings.HasPrefix(said, "\nPassed invalid arguments: ") {
-		if err := q.answer(answer); err != nil {
+		if err := q.print(q.outputter(answer), answer.Value); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: %s does not take these arguments", errUsage, fun)

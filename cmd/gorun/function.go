@@ -49,8 +49,10 @@ func (p *program) runFunction(c *cli.Context) (err error) {
 	case !ok:
 		return q.forward(c.Context, args[0], args[1:])
 	}
-	// An answer is built, printed and gone: to collect on the way is to look at what stays.
+	// An answer is read, printed and gone: to collect often is to look at what stays. That is
+	// little, unless an outputter has to have all of it.
 	debug.SetGCPercent(400)
+	q.options.Whole = func() { debug.SetGCPercent(100) }
 	bound, err := q.bind(f, args[1:])
 	if err != nil {
 		return q.misfit(f, err)
@@ -140,7 +142,7 @@ func (q *question) show(answer *runners.Answer) error {
 		}
 	}
 	if !q.cli.Bool("quiet") {
-		if err := q.answer(answer); err != nil {
+		if err := q.print(q.outputter(answer), answer.Value); err != nil {
 			return err
 		}
 	}
@@ -152,17 +154,6 @@ func (q *question) show(answer *runners.Answer) error {
 		return errFailed
 	case answer.Stale:
 		return errStale
-	}
-	return nil
-}
-
-// answer prints the answer itself.
-func (q *question) answer(a *runners.Answer) error {
-	if a.Rows == nil {
-		return q.print(q.outputter(a), a.Value)
-	}
-	if err := output.PrintRows(q.out, q.outputter(a), a.Rows, q.options); err != nil {
-		return fmt.Errorf("print the answer: %w", err)
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func (l *looker) openReturn(jid, id string) (page *textPage, err error) {
 			return err
 		}
 		var text bytes.Buffer
-		if err := output.PrintRows(&text, l.cfg.Outputter(answer), answer.Rows, &options); err != nil {
+		if err := output.Print(&text, l.cfg.Outputter(answer), answer.Value, &options); err != nil {
 			return err
 		}
 		page = &textPage{title: fmt.Sprintf("what %s returned to %s", visible(id), visible(jid)), text: bounded(text.String(), jid)}
