@@ -27,6 +27,19 @@ func onMaster(name, doc string, params ...Param) *Func {
 	}
 }
 
+// checked looks at what the master has answered before anybody else does.
+func checked(f *Func, judge func(*Answer)) *Func {
+	run := f.Run
+	f.Run = func(ctx context.Context, env *Env, args Args) (*Answer, error) {
+		answer, err := run(ctx, env, args)
+		if err == nil {
+			judge(answer)
+		}
+		return answer, err
+	}
+	return f
+}
+
 // optional are parameters that may be left out, each with its default: name, default, …
 func optional(pairs ...value.Value) []Param {
 	params := make([]Param, 0, len(pairs)/2)
@@ -37,10 +50,16 @@ func optional(pairs ...value.Value) []Param {
 	return params
 }
 
-var manageVersions = onMaster("manage.versions",
+var manageVersions = checked(onMaster("manage.versions",
 	`Compare the minions' Salt versions with the master's.
 
-Asks every minion; those that do not answer are listed as offline.`)
+Asks every minion; those that do not answer are listed as offline.`),
+	func(answer *Answer) { // the master's own version is in it, unless the asking failed
+		if said, ok := answer.Value.(*value.Map); ok && said.Len() == 0 {
+			answer.Stale = true
+			answer.note("the master could not ask the minions; its own output says why")
+		}
+	})
 
 var manageSafeAccept = onMaster("manage.safe_accept",
 	`Accept pending keys whose fingerprints are those that the minions show over salt-ssh.
@@ -54,7 +73,13 @@ var manageKeyRegen = onMaster("manage.key_regen",
 
 The master must be started anew within a minute, and all keys be accepted once more.`)
 
-var manageBootstrap = onMaster("manage.bootstrap",
+// printed notes where to read what a program said that a runner has run: that is all there is
+// to tell what became of a host.
+func printed(program string) func(*Answer) {
+	return func(answer *Answer) { answer.note("what %s said is in the master's own output", program) }
+}
+
+var manageBootstrap = checked(onMaster("manage.bootstrap",
 	`Install Salt on hosts of the roster, over salt-ssh, with salt-bootstrap.
 
 version
@@ -76,9 +101,9 @@ http_backend
 	optional("version", "develop",
 		"script", "https://github.com/saltstack/salt-bootstrap/releases/latest/download/bootstrap-salt.sh",
 		"hosts", "", "script_args", "", "roster", "flat", "ssh_user", nil, "ssh_password", nil, "ssh_priv_key", nil,
-		"tmp_dir", "/tmp/.bootstrap", "http_backend", "tornado")...)
+		"tmp_dir", "/tmp/.bootstrap", "http_backend", "tornado")...), printed("salt-ssh"))
 
-var manageBootstrapPsexec = onMaster("manage.bootstrap_psexec",
+var manageBootstrapPsexec = checked(onMaster("manage.bootstrap_psexec",
 	`Install Salt on Windows hosts with PsExec.
 
 hosts
@@ -91,4 +116,4 @@ installer_url
     The installer itself, instead of these two.
 username, password
     How to log in there.`,
-	optional("hosts", "", "master", nil, "version", nil, "arch", "win32", "installer_url", nil, "username", nil, "password", nil)...)
+	optional("hosts", "", "master", nil, "version", nil, "arch", "win32", "installer_url", nil, "username", nil, "password", nil)...), printed("psexec"))

@@ -87,7 +87,7 @@ func readToken(file string, good time.Duration) (string, error) {
 func (q *question) makeToken(asker *master.Client, who *value.Map, file string) (*value.Map, error) {
 	load := value.NewMap("cmd", "mk_token")
 	asker.Auth = who
-	ctx, cancel := context.WithTimeout(q.cli.Context, startTime)
+	ctx, cancel := context.WithTimeout(q.cli.Context, q.timeout(startTime))
 	defer cancel()
 	reply, err := asker.Ask(ctx, load)
 	if err != nil {

@@ -29,7 +29,7 @@ func (q *question) forward(ctx context.Context, fun string, args []string) error
 	if err != nil {
 		return err
 	}
-	if said, ok := answer.Value.(string); ok && strings.HasPrefix(said, "\nPassed invalid arguments: ") {
+	if misfits(answer.Value) {
 		if err := q.print(q.outputter(answer), answer.Value); err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (q *question) start(ctx context.Context, m *runningMaster, fun string, args
 	if err != nil {
 		return err
 	}
-	_, tag, err := client.Start(ctx, localclient.Runner{Fun: fun, Arg: args, Kwarg: kwargs, RequestTimeout: m.timeout(startTime)})
+	_, tag, err := client.Start(ctx, localclient.Runner{Fun: fun, Arg: args, Kwarg: kwargs, RequestTimeout: q.timeout(startTime)})
 	if err != nil {
 		return fmt.Errorf("runner %s: %w", fun, err)
 	}

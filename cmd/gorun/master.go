@@ -37,7 +37,7 @@ func (m *runningMaster) client() (*localclient.Client, error) {
 	}
 	client := clientOf(conf, asker, m.q.options.Log)
 	client.Bus.Transport = m.transport
-	client.Timeout = m.timeout(conf.Timeout)
+	client.Timeout = m.q.timeout(conf.Timeout)
 	return client, nil
 }
 
@@ -58,8 +58,8 @@ func clientOf(conf *master.Config, asker *master.Client, log *slog.Logger) *loca
 }
 
 // timeout is what --timeout says, or else.
-func (m *runningMaster) timeout(otherwise time.Duration) time.Duration {
-	if seconds := m.q.cli.Int("timeout"); seconds > 0 {
+func (q *question) timeout(otherwise time.Duration) time.Duration {
+	if seconds := q.cli.Int("timeout"); seconds > 0 {
 		return time.Duration(seconds) * time.Second
 	}
 	return otherwise
@@ -115,7 +115,7 @@ func (m *runningMaster) DeleteKeys(ctx context.Context, ids []string) error {
 	for i, id := range ids {
 		list[i] = id
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.timeout(startTime))
+	ctx, cancel := context.WithTimeout(ctx, m.q.timeout(startTime))
 	defer cancel()
 	reply, err := asker.Ask(ctx, value.NewMap("cmd", "wheel", "fun", "key.delete_dict",
 		"arg", value.List{}, "kwarg", value.NewMap("match", value.NewMap(string(master.Accepted), list))))
@@ -139,7 +139,7 @@ func (m *runningMaster) Call(ctx context.Context, fun string, args []value.Value
 		return nil, err
 	}
 	call := localclient.Runner{
-		Fun: fun, Arg: args, Kwarg: kwargs, RequestTimeout: m.timeout(startTime), Ended: m.ended,
+		Fun: fun, Arg: args, Kwarg: kwargs, RequestTimeout: m.q.timeout(startTime), Ended: m.ended,
 		Progress: m.q.fired,
 		Unheard: func(ctx context.Context) error {
 			if fun == docRunner {
@@ -153,7 +153,7 @@ func (m *runningMaster) Call(ctx context.Context, fun string, args []value.Value
 	}
 	if m.q.cli.IsSet("eauth") { // as salt-run does, which then only waits for the end
 		call.Progress = nil
-		call.Timeout = m.timeout(restTimeout(m.q.conf))
+		call.Timeout = m.q.timeout(restTimeout(m.q.conf))
 	}
 	jid, ret, err := client.Call(ctx, call)
 	if err != nil {
@@ -235,7 +235,8 @@ func trimmed(v value.Value) bool {
 }
 
 // runnerAnswer is what salt-run prints of a runner's ret event, and whether it failed: by
-// its success, and by a retcode in the places where salt-run looks for one.
+// its success, by a retcode in the places where salt-run looks for one, and where it says
+// that the arguments did not fit, for which the master calls it a success.
 func runnerAnswer(ret *value.Map) *runners.Answer {
 	a := new(runners.Answer)
 	a.Value, _ = ret.Get("return")
@@ -245,7 +246,7 @@ func runnerAnswer(ret *value.Map) *runners.Answer {
 	}
 	success, _ := ret.Get("success")
 	retcode, _ := ret.Get("retcode")
-	a.Failed = success == false || value.Truth(retcode)
+	a.Failed = success == false || value.Truth(retcode) || misfits(a.Value)
 	v, _ := ret.Get("outputter")
 	a.Outputter, _ = v.(string)
 	inner, ok := a.Value.(*value.Map)
@@ -267,6 +268,13 @@ func runnerAnswer(ret *value.Map) *runners.Answer {
 		a.Outputter, _ = v.(string)
 	}
 	return a
+}
+
+// misfits tells whether a runner says that it does not take these arguments: it raised a
+// TypeError, whoever's fault that was.
+func misfits(said value.Value) bool {
+	text, ok := said.(string)
+	return ok && strings.HasPrefix(text, "\nPassed invalid arguments: ")
 }
 
 // An unavailableError is returned when the master has no function of a name.

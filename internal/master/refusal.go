@@ -62,7 +62,7 @@ var refusals = map[string]error{
 // failures are how the texts begin that a master answers with when it has failed itself.
 var failures = []string{
 	"Server-side exception handling payload",
-	"Some exception handling minion payload", // up to 2019.2
+	"Some exception handling minion payload",
 	"Internal routing error",
 	"No client for pool",
 	"Master failed to assign jid",

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -97,6 +98,7 @@ func TestRefusals(t *testing.T) {
 		{"bytes", value.Bytes("bad load"), ErrRefused},
 		{"disk", value.NewMap("error", "Master failed to assign jid"), ErrOverloaded},
 		{"worker", "Server-side exception handling payload", ErrOverloaded},
+		{"disk of 3008", "Some exception handling minion payload", ErrOverloaded},
 		{"other", named("KeyError"), ErrRefused},
 		{"cluster", value.NewMap("enc", "clear", "load", value.NewMap("ret", false, "cluster_retry", true)), ErrNotReady},
 		{"number", int64(7), ErrBadReply},
@@ -170,6 +172,17 @@ func TestNoReply(t *testing.T) {
 	if _, err := (Port{Address: "127.0.0.1:1", Transport: "ws"}).Send(soon(t), ping); !errors.Is(err, ErrTransport) {
 		t.Errorf("ws: %v", err)
 	}
+}
+
+// A master that asks for a sign of life before it replies gets one.
+func TestPing(t *testing.T) {
+	master := mastertest.Listen(t, "zeromq", func(*value.Map) value.Value { return value.NewMap("jid", "1") })
+	master.Ping = true
+	reply, err := Port{Address: master.Address, Transport: "zeromq"}.Send(soon(t), ping)
+	if want := value.NewMap("jid", "1"); err != nil || !value.Equal(reply, want) {
+		t.Errorf("%v, %v", reply, err)
+	}
+	nothingOpen(t, master)
 }
 
 // A peer that speaks something else, or says nothing at all.
@@ -278,6 +291,7 @@ func FuzzReply(f *testing.F) {
 	f.Add([]byte("\x01\x00\x00\x02\x81\xa1"), false)
 	f.Add([]byte("\x82\xa4head\x81\xa3mid\xa1m\xa4body\xa0"), true)
 	f.Add([]byte("\x05\x04\x01\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff"), false)
+	f.Add([]byte("\x04\x0b\x04PING\x01\x2cabcd\x04\x05\x04PING\x01\x00\x00\x01\xc0"), false)
 	f.Fuzz(func(t *testing.T, data []byte, tcp bool) {
 		const largest = 1 << 10
 		in := bufio.NewReader(bytes.NewReader(data))
@@ -286,7 +300,7 @@ func FuzzReply(f *testing.F) {
 		if tcp {
 			reply, err = replyTCP(in, "m", largest)
 		} else {
-			reply, err = replyZMQ(in, largest)
+			reply, err = replyZMQ(in, io.Discard, largest)
 		}
 		if err != nil {
 			return

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"gorun/internal/zmtp"
@@ -21,11 +22,12 @@ func exchangeZMQ(conn net.Conn, in *bufio.Reader, request []byte, largest int) (
 	if err := peer.SendMsg(zmq4.NewMsgFrom(nil, request)); err != nil {
 		return nil, err
 	}
-	return replyZMQ(in, largest)
+	return replyZMQ(in, conn, largest)
 }
 
-// replyZMQ reads the reply's frames, and passes over commands, which none has to answer.
-func replyZMQ(in *bufio.Reader, largest int) ([]byte, error) {
+// replyZMQ reads the reply's frames. Of the commands in between a PING is answered on out: a
+// busy master may take longer for a reply than it waits for a sign of life.
+func replyZMQ(in *bufio.Reader, out io.Writer, largest int) ([]byte, error) {
 	for first := true; ; {
 		flags, n, err := zmtp.Head(in)
 		if err != nil {
@@ -36,6 +38,11 @@ func replyZMQ(in *bufio.Reader, largest int) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		case flags&zmtp.Command != 0:
+			if pong := zmtp.Pong(frame); pong != nil {
+				if _, err := out.Write(pong); err != nil {
+					return nil, err
+				}
+			}
 			continue
 		case first && (n > 0 || flags&zmtp.More == 0):
 			return nil, errors.New("the reply is not that of a REP socket")

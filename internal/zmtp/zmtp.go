@@ -5,6 +5,7 @@ package zmtp
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -92,6 +93,19 @@ func Head(in *bufio.Reader) (flag byte, size uint64, err error) {
 		return flag, binary.BigEndian.Uint64(b), nil
 	}
 	return flag, uint64(b[0]), nil
+}
+
+// Pong is the frame that answers a command's body, nil where that asks for none. A peer
+// that asks (PING) and hears nothing takes the connection for dead: a Salt 3008 hangs up
+// after 40 s.
+func Pong(command []byte) []byte {
+	const ping, pong, ttl, mostContext = "\x04PING", "\x04PONG", 2, 16
+	rest, ok := bytes.CutPrefix(command, []byte(ping))
+	if !ok || len(rest) < ttl || len(rest) > ttl+mostContext {
+		return nil
+	}
+	context := rest[ttl:]
+	return append(append([]byte{Command, byte(len(pong) + len(context))}, pong...), context...)
 }
 
 // take returns the next n bytes, n being small; they are valid until the next read.

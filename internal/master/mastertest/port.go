@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -24,6 +25,9 @@ type Port struct {
 	// Cut, where set, is how many bytes of each reply are sent before the connection is
 	// closed.
 	Cut int
+	// Ping makes a zeromq port ask for a sign of life before each reply, and hang up where it
+	// gets another one than that.
+	Ping bool
 	// Silent makes the port take requests and never answer.
 	Silent bool
 
@@ -105,6 +109,9 @@ func (p *Port) serve(conn net.Conn) {
 			return
 		}
 		reply, ok := p.reply(msg.Frames[1])
+		if ok && p.Ping && !ping(conn, in) {
+			return
+		}
 		if !ok {
 			_, _ = in.Peek(1) // until the peer leaves
 			return
@@ -113,6 +120,17 @@ func (p *Port) serve(conn net.Conn) {
 			return
 		}
 	}
+}
+
+// ping asks for a sign of life as libzmq does, and tells whether the right one came.
+func ping(conn io.Writer, in io.Reader) bool {
+	const ask, want = "\x04\x0b\x04PING\x01\x2cabcd", "\x04\x09\x04PONGabcd"
+	if _, err := io.WriteString(conn, ask); err != nil {
+		return false
+	}
+	got := make([]byte, len(want))
+	_, err := io.ReadFull(in, got)
+	return err == nil && string(got) == want
 }
 
 func (p *Port) serveTCP(conn net.Conn) {
