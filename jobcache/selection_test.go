@@ -59,6 +59,10 @@ func TestSelection(t *testing.T) {
 		"one function":            {Fun: is("cmd.run")},
 		"two functions":           {Fun: is("test.ping", "a.b,c.d"), From: "20261102000000000000"},
 		"unknown":                 {Fun: is(""), Newest: true},
+		"after":                   {After: "20261105073829407758"},
+		"after a pid":             {After: "20261105073829407758_3", From: "20261104000000000000"},
+		"after, newest first":     {After: "20261105073829407758", Newest: true},
+		"after one that left":     {After: "20261105073829407759", To: "20261110000000000000"},
 		"none":                    {Fun: is("no.such")},
 		"functions, newest first": {Fun: is("test.ping", "cmd.run", "module.function07"), Newest: true},
 		"many functions": {Fun: func(name string) bool { return strings.HasPrefix(name, "module.") },
@@ -68,6 +72,9 @@ func TestSelection(t *testing.T) {
 			var want []string
 			for _, job := range jobs {
 				when := job.JID[:20]
+				if s.After != "" && (job.JID == s.After || job.JID > s.After == s.Newest) {
+					continue
+				}
 				if when >= s.From && (s.To == "" || when <= s.To) && (s.Fun == nil || s.Fun(job.Fun)) {
 					want = append(want, job.JID)
 				}
@@ -77,6 +84,9 @@ func TestSelection(t *testing.T) {
 				slices.Reverse(want)
 			}
 			for kind, list := range map[string]func(f func(*jobcache.Job) error) error{
+				"patient": func(f func(*jobcache.Job) error) error {
+					return jobcache.Patient{Reader: own}.Jobs(t.Context(), s, f)
+				},
 				"gorun": func(f func(*jobcache.Job) error) error { return own.Jobs(t.Context(), s, f) },
 				"salt":  func(f func(*jobcache.Job) error) error { return salt.Jobs(t.Context(), s, f) },
 			} {

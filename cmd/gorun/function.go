@@ -216,7 +216,7 @@ func (q *question) open(ctx context.Context) (env *runners.Env, cache io.Closer,
 	if err != nil {
 		return nil, nil, errors.Join(err, reader.Close())
 	}
-	env.Cache = reader
+	env.Cache = jobcache.Patient{Reader: reader}
 	env.OldMaster, env.Python2 = status.Era == jobcache.UpTo2015, status.Era != jobcache.Since3000
 	q.options.OldMaster, q.options.Python2 = env.OldMaster, env.Python2
 	if asking.transport == "" {
