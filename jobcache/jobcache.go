@@ -142,8 +142,8 @@ type Status struct {
 	// Missed is when the newest hole ended, filled or not. Salt's cache fills none with what is
 	// no job: a minion's start, its authentication, its loss. Zero: nothing was missed.
 	Missed time.Time
-	// Repair is the look through Salt's cache that is going on; Repaired counts the jobs that
-	// such looks have found.
+	// Repair is the look through Salt's cache that is going on; Repaired counts the jobs of which
+	// such looks have found something that was missing.
 	Repair   Repair
 	Repaired int64
 	// PresenceAt is when the newest presence list was sent; zero: none was.

@@ -345,8 +345,14 @@ func failures(r *Return) (found []Failure) {
 const writing = 1_000_000
 
 // PutKept adds what Salt's own cache has of a job, with the signs of life and of silence
-// that lie in it.
-func (tx *Tx) PutKept(k *KeptJob) error {
+// that lie in it. mended tells whether anything of the job was missing.
+func (tx *Tx) PutKept(k *KeptJob) (mended bool, err error) {
+	before := tx.put
+	err = tx.putKept(k)
+	return tx.put > before, err
+}
+
+func (tx *Tx) putKept(k *KeptJob) error {
 	job := k.Job
 	old, err := readJob(tx.w.conn, job.JID)
 	switch {

@@ -182,6 +182,8 @@ func classify(err error) error {
 // Tx is a transaction of Update. What it is given may arrive in any order, and twice.
 type Tx struct {
 	w *Writer
+	// put counts what was put and changed a job, a return or a failure.
+	put int
 	// err is the first that writing met. SQLite may have ended the transaction for it (a full
 	// disk): whatever came after that would be written by itself.
 	err error
@@ -266,6 +268,7 @@ func (tx *Tx) PutJob(job Job) error {
 			return fmt.Errorf("store job %s: %w", job.JID, err)
 		}
 		if w.conn.Changes() == 1 {
+			tx.put++
 			w.remember(job)
 			if job.Source != FromNothing {
 				w.countJob(job)
@@ -290,6 +293,7 @@ func (tx *Tx) PutJob(job Job) error {
 	if err != nil {
 		return fmt.Errorf("store job %s: %w", job.JID, err)
 	}
+	tx.put++
 	if old.Source == FromNothing && merged.Source != FromNothing {
 		w.countJob(merged)
 	}
@@ -403,10 +407,14 @@ func (tx *Tx) PutReturn(jid string, r Return) error {
 	switch {
 	case err != nil:
 	case w.conn.Changes() > 0:
+		tx.put++
 		err = tx.countReturn(jid, &r)
 	default:
 		err = tx.run(`UPDATE returns SET stamp = ?3, form = ?4, event = ?5 WHERE jid = ?1 AND minion = ?2
 			AND CASE WHEN ?4 = 1 AND form = 2 THEN 0 WHEN ?4 = 2 AND form = 1 THEN 1 ELSE ?3 < stamp END`, args...)
+		if err == nil {
+			tx.put += w.conn.Changes()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("store the return of %s to %s: %w", r.Minion, jid, err)
@@ -419,6 +427,9 @@ func (tx *Tx) PutFailure(jid string, f Failure) error {
 	key, err := appendKey(nil, jid)
 	if err == nil {
 		err = tx.run("INSERT OR IGNORE INTO failures (jid, minion, run, stamp) VALUES (?, ?, ?, ?)", key, f.Minion, f.Run, f.Stamp)
+	}
+	if err == nil {
+		tx.put += tx.w.conn.Changes()
 	}
 	if err != nil {
 		return fmt.Errorf("store a failure of %s in %s: %w", f.Minion, jid, err)

@@ -113,6 +113,7 @@ func cacheInfo(ctx context.Context, reader *jobcache.Reader, conf *master.Config
 		"returns", returns,
 		"repaired_jobs", status.Repaired,
 		"bytes", extent.File+extent.Log,
+		"log_bytes", extent.Log,
 		"oldest", timeText(extent.Oldest),
 		"listened", listened,
 		"holes", missing,

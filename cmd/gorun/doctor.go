@@ -123,6 +123,9 @@ func findKept(conf *master.Config) finding {
 	return f
 }
 
+// longLog is how many bytes the log beside the job cache has at the most while nobody holds it back.
+const longLog = 256 << 20
+
 // findCache looks at gorun's job cache and its subscriber.
 func findCache(ctx context.Context, conf *master.Config, now time.Time) []finding {
 	const what, start = "subscriber", "systemctl enable --now gorun, or: gorun subscribe"
@@ -134,10 +137,18 @@ func findCache(ctx context.Context, conf *master.Config, now time.Time) []findin
 		return []finding{{"job cache", err.Error(), cmp.Or(hint(err), "gorun subscribe makes a new one where this is moved away")}}
 	}
 	status, err := reader.Status(ctx, now)
+	var extent jobcache.Extent
+	if err == nil {
+		extent, err = reader.Extent(ctx)
+	}
 	if err = errors.Join(err, reader.Close()); err != nil {
 		return []finding{{"job cache", err.Error(), cmp.Or(hint(err), "gorun subscribe makes a new one where this is moved away")}}
 	}
 	all := []finding{{what: "job cache", state: storePath(conf)}}
+	if extent.Log > longLog {
+		all = append(all, finding{"job cache", fmt.Sprintf("%d MB of its log cannot move into the file: somebody reads for long", extent.Log>>20),
+			"fuser -v " + storePath(conf) + " tells who has it open"})
+	}
 	switch {
 	case status.Listening:
 		all = append(all, finding{what: what, state: fmt.Sprintf("listening, pid %d", status.PID)})

@@ -35,6 +35,11 @@ func TestDoctor(t *testing.T) {
 				return tx.PutWaiting(jobcache.Since3000, slices.Values([][]byte{{1}, {2}}))
 			})
 		}, `^events: 2 wait for a subscriber\nsystemctl enable`},
+		{"a log that is held back", "", func(t *testing.T, store string) {
+			if err := errors.Join(os.WriteFile(store+"-wal", nil, 0o600), os.Truncate(store+"-wal", 300<<20)); err != nil {
+				t.Fatal(err)
+			}
+		}, `^job cache: 300 MB of its log .*\nfuser -v `},
 		{"a cache that is none", "", func(t *testing.T, store string) {
 			if err := os.WriteFile(store, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 				t.Fatal(err)

@@ -50,7 +50,7 @@ func (p *program) runRepair(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p.say("%d jobs were read in salt's job cache", after.Repaired-before.Repaired)
+	p.say("%d jobs were mended from salt's job cache", after.Repaired-before.Repaired)
 	for _, h := range after.Holes {
 		p.say("events are missing %s", h)
 		if !h.Until.IsZero() { // one that lasts is no fault of the repair

@@ -49,7 +49,7 @@ func TestRepairAsked(t *testing.T) {
 		t.Fatal("known before it was looked for")
 	}
 	_, said := g.run(t, "cache", "repair")
-	if !strings.Contains(string(said), "1 jobs were read in salt's job cache") {
+	if !strings.Contains(string(said), "1 jobs were mended from salt's job cache") {
 		t.Errorf("gorun cache repair: %s", said)
 	}
 	if out, _ := g.run(t, "jobs.list_jobs"); !strings.Contains(string(out), jid) {

@@ -50,7 +50,7 @@ var families = []family{
 	{"gorun_keys", "Minions' keys by state.", gauge, []string{"state"}},
 
 	{"gorun_holes_open", "Times of which events are missing, by reason, that Salt's own cache has not filled.", gauge, []string{"reason"}},
-	{"gorun_repaired_jobs_total", "Jobs that were read in Salt's own cache to fill holes, at each look, whether they were known or not.", counter, nil},
+	{"gorun_repaired_jobs_total", "Jobs of which Salt's own cache had something that was missing: the load, minions, returns.", counter, nil},
 	{"gorun_salt_files_skipped_total", "Files of Salt's own cache that were passed over: cut, foreign, too large.", counter, nil},
 
 	{"gorun_store_bytes", "Bytes of the job cache on disk, by file.", gauge, []string{"file"}},

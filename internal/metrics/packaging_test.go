@@ -38,7 +38,7 @@ func named(text string) []string {
 }
 
 // Rules, their tests, the dashboard and the page name metrics that there are, and the page
-// names all of them, with every alert. Every alert has a test.
+// names every alert. Every alert has a test.
 func TestNames(t *testing.T) {
 	var series []string // as they are scraped
 	for name, f := range parse(t, text(t, everything(t))) {
@@ -56,12 +56,6 @@ func TestNames(t *testing.T) {
 			if !slices.Contains(series, name) {
 				t.Errorf("%s: there is no %s", path, name)
 			}
-		}
-	}
-	told := named(read(t, page))
-	for _, name := range metrics.Names() {
-		if !slices.Contains(told, name) {
-			t.Errorf("%s does not tell of %s", page, name)
 		}
 	}
 	alerts := regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(read(t, rules), -1)
@@ -136,5 +130,46 @@ func TestPromtool(t *testing.T) {
 		if err != nil || args[1] == "metrics" && len(out) > 0 {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
+	}
+}
+
+// The table of the page has the metrics in their order, each with its labels in the order in which
+// they are scraped and, where it lists them, with their values.
+func TestPage(t *testing.T) {
+	scraped := parse(t, text(t, everything(t)))
+	quoted := regexp.MustCompile("`([a-z_]+)`")
+	words := func(s string) (found []string) {
+		for _, m := range quoted.FindAllStringSubmatch(s, -1) {
+			found = append(found, m[1])
+		}
+		return found
+	}
+	var names []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`gorun_[^|]*) \\| ([^|]*) ?\\|").FindAllStringSubmatch(read(t, page), -1) {
+		for _, name := range words(row[1]) {
+			names = append(names, name)
+			labels, values, _ := strings.Cut(row[2], ":")
+			var has, told []string
+			for _, m := range scraped[name].GetMetric() {
+				has = nil
+				for _, label := range m.GetLabel() {
+					has = append(has, label.GetName())
+				}
+				if n := len(m.GetLabel()); n > 0 {
+					told = append(told, m.GetLabel()[n-1].GetValue())
+				}
+			}
+			if !slices.Equal(words(labels), has) {
+				t.Errorf("%s has the labels %q, on the page %q", name, has, words(labels))
+			}
+			slices.Sort(told)
+			listed := slices.Sorted(slices.Values(words(values)))
+			if len(listed) > 0 && !slices.Equal(listed, slices.Compact(told)) {
+				t.Errorf("%s has the values %q, on the page %q", name, told, listed)
+			}
+		}
+	}
+	if !slices.Equal(names, metrics.Names()) {
+		t.Errorf("on the page %q\nthere are %q", names, metrics.Names())
 	}
 }

@@ -51,7 +51,11 @@ func (r *repairer) fetch(ctx context.Context, salt *jobcache.SaltCache, cut [][2
 		if job == nil {
 			continue
 		}
-		if err := r.update(ctx, func(tx *jobcache.Tx) error { return tx.PutKept(job) }); err != nil {
+		err := r.update(ctx, func(tx *jobcache.Tx) error {
+			_, err := tx.PutKept(job)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -203,16 +203,24 @@ func (r *repairer) look(ctx context.Context, salt *jobcache.SaltCache, holes []j
 	began := r.cfg.now()
 	var batch []*jobcache.KeptJob
 	var p jobcache.Repair
-	size, returns, missing := 0, 0, 0
+	size, returns, missing, mended := 0, 0, 0, int64(0)
 	put := func() error {
+		n := int64(0)
 		err := r.update(ctx, func(tx *jobcache.Tx) error {
+			n = 0
 			for _, job := range batch {
-				if err := tx.PutKept(job); err != nil {
+				more, err := tx.PutKept(job)
+				if err != nil {
 					return err
 				}
+				if more {
+					n++
+				}
 			}
+			tx.Count("repaired.jobs", n)
 			return tx.SetRepair(p)
 		})
+		mended += n
 		batch, size = batch[:0], 0
 		r.cfg.progress(p)
 		return err
@@ -250,7 +258,6 @@ func (r *repairer) look(ctx context.Context, salt *jobcache.SaltCache, holes []j
 		if bad > 0 {
 			tx.Count("skipped.salt_file", int64(bad))
 		}
-		tx.Count("repaired.jobs", p.Jobs)
 		tx.Count("repaired.returns", int64(returns))
 		return tx.SetRepair(jobcache.Repair{})
 	})
@@ -260,7 +267,7 @@ func (r *repairer) look(ctx context.Context, salt *jobcache.SaltCache, holes []j
 	r.cfg.progress(jobcache.Repair{Jobs: p.Jobs})
 	for _, h := range holes {
 		r.log.Info("looked at salt's job cache", "hole", h.String(), "filled", !h.Filled.IsZero(),
-			"jobs", p.Jobs, "returns", returns, "missing", missing, "passed_over", bad)
+			"jobs", p.Jobs, "mended", mended, "returns", returns, "missing", missing, "passed_over", bad)
 	}
 	return true, nil
 }

@@ -215,7 +215,7 @@ func known(t testing.TB, path string, events [][]byte, salt *jobcache.SaltCache)
 	err = w.Update(context.Background(), put)
 	if salt != nil && err == nil {
 		err = w.Update(context.Background(), func(tx *jobcache.Tx) error {
-			bad, err := salt.Walk(context.Background(), jobcache.Window{}, 1<<20, func(k *jobcache.KeptJob, _, _ int) error { return tx.PutKept(k) })
+			bad, err := salt.Walk(context.Background(), jobcache.Window{}, 1<<20, func(k *jobcache.KeptJob, _, _ int) error { _, err := tx.PutKept(k); return err })
 			if bad > 0 {
 				t.Errorf("%d files passed over", bad)
 			}
