@@ -360,18 +360,29 @@ func (a *Answer) missing(status jobcache.Status, from, until time.Time) (some bo
 	return some
 }
 
+// jidLayout is how a jid names a moment, but for the point.
+const jidLayout = "20060102150405.000000"
+
 // jidTime is the moment that a jid names; zero for what names none.
 func (env *Env) jidTime(jid string) time.Time {
 	if len(jid) < 20 {
 		return time.Time{}
 	}
-	zone := time.Local
-	if env.UTCJID {
-		zone = time.UTC
-	}
-	t, err := time.ParseInLocation("20060102150405.000000", jid[:14]+"."+jid[14:20], zone)
+	t, err := time.ParseInLocation(jidLayout, jid[:14]+"."+jid[14:20], env.jidZone())
 	if err != nil {
 		return time.Time{}
 	}
 	return t
+}
+
+// jidAt are the digits of a jid of that moment.
+func (env *Env) jidAt(t time.Time) string {
+	return strings.Replace(t.In(env.jidZone()).Format(jidLayout), ".", "", 1)
+}
+
+func (env *Env) jidZone() *time.Location {
+	if env.UTCJID {
+		return time.UTC
+	}
+	return time.Local
 }

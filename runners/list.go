@@ -267,7 +267,7 @@ func newFilter(now time.Time, metadata, function, target, start, end value.Value
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrArgument, bound.name, err)
 		}
-		*bound.jid = strings.Replace(t.Format("20060102150405.000000"), ".", "", 1)
+		*bound.jid = strings.Replace(t.Format(jidLayout), ".", "", 1)
 	}
 	return f, nil
 }

@@ -1,10 +1,12 @@
 package runners
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gorun/jobcache"
 	"gorun/value"
@@ -55,7 +57,7 @@ func Missing(ctx context.Context, env *Env, jids []string, finds int) (map[strin
 	if err != nil {
 		return nil, err
 	}
-	if err := e.find(ctx, jids[0], finds); err != nil {
+	if err := e.findSince(ctx, jids[0], finds); err != nil {
 		return nil, err
 	}
 	for _, jid := range jids {
@@ -116,16 +118,14 @@ func (e *evidence) note(job *jobcache.Job) error {
 	return nil
 }
 
-// find notes the find_jobs since a jid: the newest ones, if there are more than most; all
-// where that is 0.
-func (e *evidence) find(ctx context.Context, jid string, most int) error {
+// findSince notes the find_jobs since a jid, whatever they are about: the newest ones, if there
+// are more than most.
+func (e *evidence) findSince(ctx context.Context, jid string, most int) error {
 	n := 0
-	since := jobcache.Selection{
-		From: jid[:min(20, len(jid))], Newest: true,
-		Fun: func(name string) bool { return name == findJobFun },
-	}
+	since := findJobs(jid)
+	since.Newest = true
 	err := e.env.Cache.Jobs(ctx, since, func(job *jobcache.Job) error {
-		if n++; most > 0 && n > most {
+		if n++; n > most {
 			return errEnough
 		}
 		return e.note(job)
@@ -137,6 +137,51 @@ func (e *evidence) find(ctx context.Context, jid string, most int) error {
 		return nil
 	}
 	return err
+}
+
+// findAbout notes the find_jobs about a job up to a time; zero: up to now. Most are about other
+// jobs, and not taken apart: that one which is about this has its jid in the load.
+func (e *evidence) findAbout(ctx context.Context, jid string, until time.Time) error {
+	about := findJobs(jid)
+	if !until.IsZero() {
+		about.To = e.env.jidAt(until)
+	}
+	named := []byte(jid)
+	return e.env.Cache.Jobs(ctx, about, func(job *jobcache.Job) error {
+		if !bytes.Contains(job.Load, named) {
+			return nil
+		}
+		return e.note(job)
+	})
+}
+
+// findJobs selects the find_jobs since a jid.
+func findJobs(since string) jobcache.Selection {
+	return jobcache.Selection{
+		From: since[:min(20, len(since))],
+		Fun:  func(name string) bool { return name == findJobFun },
+	}
+}
+
+// afterEnd is how long after its end find_jobs about a job are looked for. Who waits for it asks
+// every few seconds (timeout, gather_job_timeout); an hour is what a clock may be set back by.
+const afterEnd = time.Hour
+
+// askedUntil is up to when find_jobs say something of a job: none does that was asked after all
+// have returned. Zero where some have not: they may be asked about at any time.
+func askedUntil(job *jobcache.Job, returned map[string]MinionProgress) time.Time {
+	end := int64(0)
+	for _, id := range job.Minions {
+		m, ok := returned[id]
+		if !ok {
+			return time.Time{}
+		}
+		end = max(end, m.At)
+	}
+	if end == 0 { // whom it went to is not known
+		return time.Time{}
+	}
+	return time.UnixMicro(end).Add(afterEnd)
 }
 
 // missing tells how far the minions are that have not returned to a job, by id, and which
@@ -171,7 +216,7 @@ func progress(
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := e.find(ctx, job.JID, 0); err != nil {
+	if err := e.findAbout(ctx, job.JID, askedUntil(job, returned)); err != nil {
 		return nil, nil, err
 	}
 	if rounds, err = e.rounds(ctx, job.JID); err != nil {

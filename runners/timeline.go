@@ -14,7 +14,8 @@ var jobsTimeline = &Func{
 	Doc: `Tell how a job went: who was asked when, who answered find_job, returned, or never did.
 
 Times are those of the events, in UTC; Took and After are seconds since the job was
-announced. Rounds are the find_job jobs by which somebody asked who was still at it.
+announced. Rounds are the find_job jobs by which somebody asked who was still at it; those
+asked more than an hour after all had returned are left out.
 State is returned, failed (returned, and a retcode, success or state says failure),
 working, gone (at work no more, without a return), silent (find_job unanswered), down,
 or waiting; Why says what it goes by.

@@ -3,6 +3,7 @@ package runners_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -264,5 +265,51 @@ func TestJobsTimeline(t *testing.T) {
 	}
 	if a, err := ask(t, &runners.Env{Cache: c, Now: now}, "jobs.timeline", []value.Value{"20201122080000000001"}, nil); err != nil || !a.Failed {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// Who asks about a job after all have returned says nothing of it; as long as one has not, every
+// find_job about it counts.
+func TestTimelineRounds(t *testing.T) {
+	env := &runners.Env{Now: now, UTCJID: true, GatherJobTimeout: 10 * time.Second}
+	ended := time.Date(2026, 11, 22, 8, 1, 30, 0, time.UTC)
+	rounds := map[string]bool{ // whether it counts
+		"20261122080100000000": true, "20261122080130000000": true, "20261122083000000000": true,
+		"20261122090131000000": false, "20261123080000000000": false,
+	}
+	for _, all := range []bool{true, false} {
+		c := &cache{status: jobcache.Status{Listening: true}}
+		env.Cache = c
+		c.announce(t, watched, "test.sleep", value.List{int64(30)}, "m1", "m2")
+		for _, round := range slices.Sorted(maps.Keys(rounds)) {
+			c.announce(t, round, "saltutil.find_job", value.List{watched}, "m1", "m2")
+			c.announce(t, round+"_1", "saltutil.find_job", value.List{"20261122080000000002"}, "m1", "m2")
+		}
+		c.answer(t, watched, "m1", true)
+		if all {
+			c.answer(t, watched, "m2", true)
+		}
+		for i := range c.returns[watched] {
+			c.returns[watched][i].Stamp = ended.UnixMicro()
+		}
+		a, err := ask(t, env, "jobs.timeline", []value.Value{watched}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := a.Value.(*value.Map).Get(watched)
+		told, _ := body.(*value.Map).Get("Rounds")
+		var got, want []string
+		for _, r := range told.(value.List) {
+			jid, _ := r.(*value.Map).Get("jid")
+			got = append(got, jid.(string))
+		}
+		for _, round := range slices.Sorted(maps.Keys(rounds)) {
+			if rounds[round] || !all {
+				want = append(want, round)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("all returned: %v: rounds %v, want %v", all, got, want)
+		}
 	}
 }
