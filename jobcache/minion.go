@@ -102,58 +102,6 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", int(s))
 }
 
-// evidence is a Minion as its row has it: times in microseconds since 1970, 0 for none.
-type evidence struct {
-	aliveAt               int64
-	aliveBy               string
-	askedFirst, askedLast int64
-	askedJID              string
-	listed                Listing
-	listedAt              int64
-}
-
-// alive takes a sign of life at the given time.
-func (e *evidence) alive(at int64, by string) {
-	if at > e.aliveAt {
-		e.aliveAt, e.aliveBy = at, by
-	}
-	switch {
-	case e.aliveAt >= e.askedLast:
-		e.askedFirst, e.askedLast, e.askedJID = 0, 0, ""
-	case e.aliveAt >= e.askedFirst:
-		e.askedFirst = e.askedLast
-	}
-}
-
-// asked takes a find_job that went to the minion because it had not returned.
-func (e *evidence) asked(at int64, jid string) {
-	if at <= e.aliveAt {
-		return
-	}
-	if e.askedFirst == 0 || at < e.askedFirst {
-		e.askedFirst = at
-	}
-	if at > e.askedLast {
-		e.askedLast, e.askedJID = at, jid
-	}
-}
-
-// listing takes what a presence event says.
-func (e *evidence) listing(l Listing, at int64) {
-	if at < e.listedAt || l == e.listed {
-		return
-	}
-	e.listed, e.listedAt = l, at
-}
-
-func (e *evidence) minion(id string) Minion {
-	return Minion{
-		ID: id, AliveAt: micros(e.aliveAt), AliveBy: e.aliveBy,
-		AskedFirst: micros(e.askedFirst), AskedLast: micros(e.askedLast), AskedJID: e.askedJID,
-		Listed: e.listed, ListedAt: micros(e.listedAt),
-	}
-}
-
 // micros makes a time of microseconds since 1970, zero of 0.
 func micros(us int64) time.Time {
 	if us == 0 {
