@@ -49,8 +49,6 @@ type Came struct {
 
 // View is how a job stands.
 type View struct {
-	// Came are the returns that were not there at the last look, by minion.
-	Came []Came
 	// Minions are all that are in it, by id.
 	Minions []MinionProgress
 	// Over is set when no more returns are waited for.
@@ -95,15 +93,15 @@ func Newest(ctx context.Context, env *Env) (string, error) {
 	return jid, nil
 }
 
-// Look tells how the job stands at the time now.
-func (w *Watch) Look(ctx context.Context, now time.Time) (*View, error) {
+// Look tells how the job stands at the time now, and came of each return that was not there at
+// the last look, by minion.
+func (w *Watch) Look(ctx context.Context, now time.Time, came func(Came) error) (*View, error) {
 	w.env.Now = now
 	job, err := w.env.Cache.Job(ctx, w.job.JID) // minions below syndics are told of later
 	if err != nil {
 		return nil, err
 	}
 	w.job = job
-	view := new(View)
 	err = w.env.Cache.Returns(ctx, job.JID, func(r *jobcache.Return) error {
 		if _, ok := w.returned[r.Minion]; ok {
 			return nil
@@ -113,12 +111,11 @@ func (w *Watch) Look(ctx context.Context, now time.Time) (*View, error) {
 			return err
 		}
 		w.returned[r.Minion] = m
-		came := Came{Minion: r.Minion, Failed: m.State == Failed}
-		came.Return, _ = data.Get("return")
+		c := Came{Minion: r.Minion, Failed: m.State == Failed}
+		c.Return, _ = data.Get("return")
 		out, _ := data.Get("out")
-		came.Outputter, _ = out.(string)
-		view.Came = append(view.Came, came)
-		return nil
+		c.Outputter, _ = out.(string)
+		return came(c)
 	})
 	if err != nil {
 		return nil, err
@@ -127,10 +124,11 @@ func (w *Watch) Look(ctx context.Context, now time.Time) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	view.Minions = minions
-	view.Over = w.complete() && !slices.ContainsFunc(minions, w.awaited)
-	view.Ask = w.toAsk(minions, rounds)
-	return view, nil
+	return &View{
+		Minions: minions,
+		Over:    w.complete() && !slices.ContainsFunc(minions, w.awaited),
+		Ask:     w.toAsk(minions, rounds),
+	}, nil
 }
 
 // toAsk lists those that have not returned, if it is time to ask them: as long as one is

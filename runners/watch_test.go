@@ -29,6 +29,9 @@ func states(minions []runners.MinionProgress) string {
 	return strings.Join(parts, ", ")
 }
 
+// unseen is for looks whose returns are not looked at.
+func unseen(runners.Came) error { return nil }
+
 // How each minion stands, by what is known; and whether the job is over.
 func TestWatchStates(t *testing.T) {
 	hourAgo := now.Add(-time.Hour)
@@ -85,7 +88,7 @@ func TestWatchStates(t *testing.T) {
 			if err != nil || !w.Announced() {
 				t.Fatal(err)
 			}
-			view, err := w.Look(t.Context(), now)
+			view, err := w.Look(t.Context(), now, unseen)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,12 +114,12 @@ func TestWatchLooks(t *testing.T) {
 	}
 	var shown []string
 	look := func() *runners.View {
-		view, err := w.Look(t.Context(), now)
+		view, err := w.Look(t.Context(), now, func(came runners.Came) error {
+			shown = append(shown, fmt.Sprint(came.Minion, " ", came.Return, " ", came.Failed))
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
-		}
-		for _, came := range view.Came {
-			shown = append(shown, fmt.Sprint(came.Minion, " ", came.Return, " ", came.Failed))
 		}
 		return view
 	}
@@ -177,12 +180,12 @@ func TestWatchAsks(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked := time.UnixMicro(c.jobs[0].Stamp)
-			view, err := w.Look(t.Context(), asked.Add(test.age))
+			view, err := w.Look(t.Context(), asked.Add(test.age), unseen)
 			if err != nil || !slices.Equal(view.Ask, test.want) {
 				t.Errorf("to ask: %q, %v; want %q", view.Ask, err, test.want)
 			}
 			// What was asked now is not asked again at the next look, though it is not heard of yet.
-			view, err = w.Look(t.Context(), asked.Add(test.age+time.Second))
+			view, err = w.Look(t.Context(), asked.Add(test.age+time.Second), unseen)
 			if err != nil || test.want != nil && view.Ask != nil {
 				t.Errorf("then: %q, %v", view.Ask, err)
 			}
@@ -201,7 +204,7 @@ func TestWatchWithoutMinions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for after, over := range map[time.Duration]bool{time.Second: false, 10 * time.Second: true} {
-		if view, err := w.Look(t.Context(), asked.Add(after)); err != nil || view.Over != over {
+		if view, err := w.Look(t.Context(), asked.Add(after), unseen); err != nil || view.Over != over {
 			t.Errorf("after %v: %+v, %v", after, view, err)
 		}
 	}

@@ -152,20 +152,13 @@ func (w *watching) follow(ctx context.Context, since time.Time) (*runners.View, 
 				return last, err
 			}
 		}
-		view, err := w.job.Look(ctx, began)
+		view, err := w.job.Look(ctx, began, w.printReturn)
 		if err != nil {
 			return last, err
 		}
 		last = view
-		if len(view.Came) > 0 || view.Over {
-			w.bar.clear()
-		}
-		for _, came := range view.Came {
-			if err := w.printReturn(came); err != nil {
-				return last, err
-			}
-		}
 		if view.Over {
+			w.bar.clear()
 			return last, nil
 		}
 		w.progress(view, began.Sub(since))
@@ -198,6 +191,7 @@ func (w *watching) ask(ctx context.Context, ids []string) {
 
 // printReturn prints one return as salt does.
 func (w *watching) printReturn(came runners.Came) error {
+	w.bar.clear()
 	if w.cli.Bool("quiet") {
 		return nil
 	}
