@@ -11,10 +11,11 @@ import (
 // transaction is open while f runs (but that of Snapshot, if it is in one).
 type Patient struct{ *Reader }
 
-// Bounds of a stretch: the first one is short, for those who want a few jobs only.
+// Bounds of a stretch: the first one is short, for those who want a few jobs only; a longer one
+// than value.Ahead has room for would wait for who uses it.
 const (
 	firstStretch  = 32
-	maxStretch    = 2048
+	maxStretch    = 512
 	stretchWeight = 512 << 10 // bytes
 )
 

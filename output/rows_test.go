@@ -47,7 +47,7 @@ func around(v value.Value, depth int) value.Value {
 
 // TestRows: rows are printed as the map that they are, by every outputter, wherever they stand.
 func TestRows(t *testing.T) {
-	sizes := []int{0, 1, 2, 127, 128, 3*128 + 1}
+	sizes := []int{0, 1, 2, 127, 128, 6*128 + 1}
 	for seed := range uint64(15) {
 		g := newGenerator(seed)
 		m := value.NewMap()

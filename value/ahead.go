@@ -3,11 +3,12 @@ package value
 import "errors"
 
 // lotItems is how many items go from one goroutine to the other at once, or fewer that together
-// weigh lotWeight; lots is how many such lots there are.
+// weigh lotWeight; lots is how many such lots there are: room for a stretch of jobs (package
+// jobcache), so that the next one is read while it is used.
 const (
 	lotItems  = 128
 	lotWeight = 128 << 10 // bytes, about
-	lots      = 3
+	lots      = 6
 )
 
 // A lot is some items that were read and not used yet.
