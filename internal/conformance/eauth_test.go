@@ -5,7 +5,9 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gorun/internal/saltlab"
 )
@@ -26,19 +29,33 @@ type caller struct {
 	uid  uint32
 }
 
+// hashed are users as salt.auth.file has them, who are all to be told by their own name.
+func hashed(names ...string) (file []byte) {
+	for _, name := range names {
+		file = fmt.Appendf(file, "%s:%x\n", name, sha256.Sum256([]byte("hidden-"+name)))
+	}
+	return file
+}
+
+// passable lets every user reach a folder of the test's.
+func passable(t *testing.T, dir string) {
+	t.Helper()
+	for ; dir != filepath.Dir(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o005 == 0 {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // external asks by name and password and by token, as root and as the master's user. The
-// external_auth of the lab lets ann do everything and bob nothing.
+// external_auth of the lab lets ann do everything, and bob and carl nothing.
 func external(ctx context.Context, t *testing.T, g gorun, lab *saltlab.Lab, uid int) {
 	t.Helper()
 	for _, who := range []int{os.Getuid(), uid} {
 		home := t.TempDir()
-		for dir := home; dir != filepath.Dir(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
-			if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o005 == 0 {
-				if err := os.Chmod(dir, 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+		passable(t, home)
 		if err := os.Chown(home, who, -1); err != nil {
 			t.Fatal(err)
 		}
@@ -63,6 +80,63 @@ func external(ctx context.Context, t *testing.T, g gorun, lab *saltlab.Lab, uid 
 			t.Fatal(err)
 		}
 		c.refused(ctx, "test.arg", "a", "-a", "auto")
+		if who == uid {
+			c.passwords(ctx, token)
+		}
+	}
+}
+
+// passwords asks by those of a file, and by a token for them whose file is not as it should
+// be.
+func (c *caller) passwords(ctx context.Context, token string) {
+	c.Helper()
+	as := func(name, password string, args ...string) []string {
+		return append(args, "-a", "file", "--username", name, "--password", "hidden-"+password)
+	}
+	if err := os.Remove(token); err != nil { // salt-run asks by it, whatever else is given
+		c.Fatal(err)
+	}
+	c.same(ctx, as("ann", "ann", "test.arg", "a")...)
+	c.refused(ctx, as("ann", "carl", "test.arg", "a")...)
+	c.refused(ctx, as("nobody", "ann", "test.arg", "a")...)
+	c.refused(ctx, as("carl", "carl", "test.arg", "a")...) // whose password is right
+	for _, test := range []struct {
+		password string
+		status   int
+		said     string
+	}{{"carl", 3, "make a token: the master does not accept who asks"}, {"ann", 0, ""}} {
+		_, errs, status := c.ask(ctx, c.command(ctx, append(as("ann", test.password, "test.arg", "a"), "-T")...))
+		if status != test.status || !bytes.Contains(errs, []byte(test.said)) {
+			c.Errorf("-T: status %d, %s", status, errs)
+		}
+	}
+	c.chmod(token, 0o644) // which Salt does not mind
+	c.same(ctx, "test.arg", "by a token", "-a", "file")
+	for _, test := range []struct {
+		mode   os.FileMode
+		age    time.Duration
+		status int
+		said   string
+	}{
+		{0o000, 0, 3, "read the token: "},
+		{0o600, 13 * time.Hour, 2, "no username"}, // token_expire is 12 hours
+	} {
+		c.chmod(token, test.mode)
+		written := time.Now().Add(-test.age)
+		if err := os.Chtimes(token, written, written); err != nil {
+			c.Fatal(err)
+		}
+		out, errs, status := c.ask(ctx, c.command(ctx, "test.arg", "a", "-a", "file"))
+		if len(out) > 0 || status != test.status || !bytes.Contains(errs, []byte(test.said)) {
+			c.Errorf("a token's file of mode %v, %v old: status %d\n%s%s", test.mode, test.age, status, out, errs)
+		}
+	}
+}
+
+func (c *caller) chmod(file string, mode os.FileMode) {
+	c.Helper()
+	if err := os.Chmod(file, mode); err != nil {
+		c.Fatal(err)
 	}
 }
 
@@ -91,8 +165,14 @@ func (c *caller) saltRun(ctx context.Context, args ...string) []byte {
 
 func (c *caller) same(ctx context.Context, args ...string) {
 	c.Helper()
-	got, errs, status := c.ask(ctx, c.command(ctx, args...))
-	if want := c.saltRun(ctx, args...); !bytes.Equal(got, want) || status != 0 || len(got) == 0 {
+	var got, errs, want []byte
+	var status int
+	settle(c.T, strings.Join(args[:1], " "), func() bool {
+		got, errs, status = c.ask(ctx, c.command(ctx, args...))
+		want = c.saltRun(ctx, args...)
+		return bytes.Equal(got, want)
+	})
+	if !bytes.Equal(got, want) || status != 0 || len(got) == 0 {
 		c.Errorf("uid %d: %q: status %d\ngorun:\n%s%s\nsalt-run:\n%s", c.uid, args, status, got, errs, want)
 	}
 }

@@ -78,6 +78,7 @@ func TestTorture(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.whole()
+	v.idle(ctx, lab)
 	n := v.judgeAll(ctx, lab)
 	fmt.Printf("%s: %d jobs published, %d kills, %d restarts of the master; %d answers equal\n", t.Name(), published.Load(), v.kills, restarts, n)
 	if n < jobs {
@@ -210,6 +211,25 @@ func (v *victim) whole() {
 	if len(c.Holes) < 2 {
 		v.Errorf("%d holes after %d kills", len(c.Holes), v.kills)
 	}
+}
+
+// idle waits until no minion is at work any more, and the cache knows it: two answers are
+// compared, and nothing is to happen between them.
+func (v *victim) idle(ctx context.Context, lab *saltlab.Lab) {
+	v.Helper()
+	until(v.T, "nothing is at work", func() bool {
+		out, errs := v.run(v.T, "jobs.active", "--out=json", "--out-indent=-1")
+		unheard := bytes.Contains(errs, []byte(scenario.First)) || bytes.Contains(errs, []byte(scenario.Second))
+		return string(bytes.TrimSpace(out)) == "{}" && !unheard
+	})
+	const last = "the last of all"
+	if _, err := lab.Salt(ctx, scenario.First, "test.echo", last); err != nil {
+		v.Fatal(err)
+	}
+	until(v.T, "the last job's return is in the cache", func() bool {
+		out, _ := v.run(v.T, "jobs.last_run", "function=test.echo")
+		return bytes.Contains(out, []byte(last))
+	})
 }
 
 var started = regexp.MustCompile(`(?m)^ +"(\d{20})": \{$`)

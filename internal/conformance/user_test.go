@@ -29,8 +29,10 @@ import (
 func TestLiveUser(t *testing.T) {
 	uid := canBe(t, "nobody")
 	dir := t.TempDir()
-	output, masked := filepath.Join(dir, "output"), filepath.Join(dir, "masked")
+	passable(t, dir)
+	output, masked, users := filepath.Join(dir, "output"), filepath.Join(dir, "masked"), filepath.Join(dir, "users")
 	err := errors.Join(os.WriteFile(output, []byte("hidden-output\n"), 0o600),
+		os.WriteFile(users, hashed("ann", "carl"), 0o644),
 		os.WriteFile(masked, []byte("hidden-state\n"), 0o600))
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +41,8 @@ func TestLiveUser(t *testing.T) {
 	defer cancel()
 	lab, err := saltlab.Start(ctx, saltlab.Options{
 		Version: "3008.3", User: "nobody",
-		Config: []string{"id: lab_master", "external_auth: {auto: {ann: ['.*', '@runner'], bob: ['no.such']}}"},
+		Config: []string{"id: lab_master", "external_auth: {auto: {ann: ['.*', '@runner'], bob: ['no.such']}, " +
+			"file: {^filename: " + users + ", ^hashtype: sha256, ann: ['.*', '@runner'], carl: ['no.such']}}"},
 		Files: fstest.MapFS{"masked.sls": {Data: []byte(
 			"masked:\n  cmd.run:\n    - name: cat " + masked + "\n    - no_log: True\n"), Mode: 0o644}},
 	})
@@ -104,7 +107,7 @@ func TestLiveUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := everything(t, store)
-	for _, hidden := range []string{"hidden-state", "hidden-output", "hidden-password", string(bytes.TrimSpace(key))} {
+	for _, hidden := range []string{"hidden-state", "hidden-output", "hidden-password", "hidden-ann", "hidden-carl", string(bytes.TrimSpace(key))} {
 		if bytes.Contains(kept, []byte(hidden)) {
 			t.Errorf("the job cache holds %q", hidden)
 		}
