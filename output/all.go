@@ -16,7 +16,7 @@ type Outputter struct {
 // outputters is the table of all of them: those of Salt 3008, then those that gorun
 // keeps for the sake of older ones.
 var outputters = []Outputter{
-	{Name: "nested", Help: "an indented outline, keys in order (the default)", print: printNestedRows, rows: anywhere, sorts: always},
+	{Name: "nested", Help: "an indented outline, keys in order (the default)", print: printNested, rows: anywhere, sorts: always},
 	{Name: "highstate", Help: "the states of a run and their summary", print: printHighstate, rows: outermost},
 	{Name: "json", Help: "JSON, laid out by --out-indent", print: printJSON, rows: anywhere, sorts: sortedJSON},
 	{Name: "yaml", Help: "YAML in block style, laid out by --out-indent", print: printYAML, rows: anywhere, sorts: always},

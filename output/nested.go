@@ -34,16 +34,6 @@ func newNested(w *writer, o *Options) *nested {
 	return &nested{writer: w, colors: newPalette(o), strip: o.StripColors, old: o.OldMaster, python2: o.Python2}
 }
 
-func nestedRows(w *writer, rows value.Rows, o *Options) error {
-	w.commit()
-	n := newNested(w, o)
-	n.rule(o.NestedIndent)
-	return rows(func(key string, val value.Value) error {
-		n.entry(value.Entry{Key: key, Val: val}, o.NestedIndent, "")
-		return w.err
-	})
-}
-
 // display shows v; prefix stands before a scalar: the dash of a list, or nothing.
 func (n *nested) display(v value.Value, indent int, prefix string) {
 	switch v := v.(type) {
@@ -55,6 +45,12 @@ func (n *nested) display(v value.Value, indent int, prefix string) {
 		n.list(v, indent)
 	case *value.Map:
 		n.mapping(v, indent, prefix)
+	case value.Rows: // in the order of their keys
+		n.rule(indent)
+		_ = n.rows(v, func(key string, val value.Value) error { // no error of its own
+			n.entry(value.Entry{Key: key, Val: val}, indent, prefix)
+			return nil
+		})
 	case value.Bytes:
 		if utf8.Valid(v) { // Salt shows no other bytes at all
 			n.text(string(v), indent, prefix)

@@ -152,7 +152,7 @@ func Print(w io.Writer, name string, v value.Value, o *Options) error {
 		if u, ok := v.(value.Unsorted); ok {
 			v = u.Sorted
 		}
-		_ = printNestedRows(out, v, o) // it can show all
+		_ = printNested(out, v, o) // it can show all
 	}
 	return out.close()
 }
