@@ -133,20 +133,6 @@ func untilReached(t *testing.T, what string, count func() int, goal int) {
 	}
 }
 
-// settle asks both sides until they agree, a few times at most: on a busy machine one of two
-// pings may miss a minion, or something end between two questions. What ask saw last is for
-// its caller to compare.
-func settle(t *testing.T, what string, ask func() (agree bool)) {
-	t.Helper()
-	const tries = 4
-	for try := 1; !ask(); try++ {
-		t.Logf("%s: the answers differ, for the %d. time", what, try)
-		if try == tries {
-			return
-		}
-	}
-}
-
 // A tally counts comparisons with one Salt.
 type tally struct {
 	version         string
