@@ -84,6 +84,7 @@ var hints = []struct {
 	{master.ErrOverloaded, "the master's log says why; a full disk and busy workers are the usual reasons"},
 	{master.ErrRefused, "the master's log may say more"},
 	{localclient.ErrTimeout, "--timeout gives it more time; jobs.lookup_jid has the result once it has ended"},
+	{localclient.ErrSilent, "its publisher of events hangs: the master's log may say why, and a restart ends it"},
 	{localclient.ErrLost, "ask again when the master runs"},
 	{runners.ErrSource, "salt-run can read other job caches"},
 }

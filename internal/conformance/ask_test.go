@@ -172,7 +172,7 @@ func (a *askTest) hung() {
 	a.Helper()
 	a.must(a.lab.HangWorkers(true))
 	for _, args := range [][]string{
-		{"-t", "1", "test.arg"}, {"-t", "1", "manage.up", "source=ping"}, {"-t", "1", "-T", "-a", "auto", "--username", "x", "--password", "y", "test.arg"},
+		{"-t", "3", "test.arg"}, {"-t", "3", "manage.up", "source=ping"}, {"-t", "3", "-T", "-a", "auto", "--username", "x", "--password", "y", "test.arg"},
 	} {
 		a.cannot("the master does not answer: nothing came", "hint: its workers are busy", args...)
 	}

@@ -31,8 +31,8 @@ func TestLiveCluster(t *testing.T) {
 		fmt.Sprintf("cluster_pool_port: %d", port)}})
 	a := &askTest{T: t, gorun: gorun{binary: build(t), config: lab.ConfigDir()}, lab: lab}
 	for _, args := range [][]string{
-		{"-t", "10", "test.arg", "a"}, {"manage.up", "source=ping"}, {"-t", "2", "jobs.active"}, {"-t", "1", "manage.versions"},
-		{"-t", "1", "-a", "auto", "--username", "x", "--password", "y", "test.arg"},
+		{"-t", "10", "test.arg", "a"}, {"manage.up", "source=ping"}, {"-t", "3", "jobs.active"}, {"-t", "3", "manage.versions"},
+		{"-t", "3", "-a", "auto", "--username", "x", "--password", "y", "test.arg"},
 	} {
 		a.cannot("the master's cluster is not ready yet", "hint: ask again when", args...)
 	}

@@ -20,6 +20,8 @@ type gathering struct {
 
 	jids     []string            // of the job: it may have been sent again
 	question string              // the jid of the newest find_job
+	newest   string              // the jid of what was sent last
+	heard    bool                // whether the bus has told anything of that
 	asked    bool                // whether there was one
 	expected map[string]struct{} // minions that should return
 	found    map[string]bool     // that have; of a resource of a minion, its own id
@@ -35,7 +37,7 @@ type gathering struct {
 func newGathering(c *Client, l *listener, job Job, p published, result *Result) *gathering {
 	now := time.Now()
 	g := &gathering{
-		client: c, bus: l, job: job, result: result, jids: []string{p.jid},
+		client: c, bus: l, job: job, result: result, jids: []string{p.jid}, newest: p.jid, heard: p.jid == "",
 		expected: make(map[string]struct{}), found: make(map[string]bool), patience: make(map[string]time.Time),
 		roundEnds: now.Add(job.Timeout), working: true, syndics: now.Add(c.SyndicWait),
 	}
@@ -71,6 +73,9 @@ func (g *gathering) run(ctx context.Context) error {
 			}
 		}
 		if up && g.over(now) {
+			if !g.heard { // the master itself announces what it sends
+				return fmt.Errorf("%w: not even that %s was sent", ErrSilent, g.newest)
+			}
 			return nil
 		}
 		if err := g.wait(ctx, now); err != nil {
@@ -191,6 +196,9 @@ func (g *gathering) ask(ctx context.Context, now time.Time) error {
 		return g.lost(now, err)
 	}
 	g.lostSince, g.asked = time.Time{}, true
+	if p.jid != "" {
+		g.newest, g.heard = p.jid, false
+	}
 	if p.jid != "" && again {
 		g.jids = append(g.jids, p.jid)
 	} else if p.jid != "" {
@@ -205,6 +213,7 @@ const retryAfter = 500 * time.Millisecond
 // take takes one event in.
 func (g *gathering) take(m message) {
 	jid, what, _ := strings.Cut(strings.TrimPrefix(m.tag, "salt/job/"), "/")
+	g.heard = g.heard || jid == g.newest
 	isReturn := strings.HasPrefix(what, "ret/") && m.syndics == 0
 	v, err := m.data.Decode()
 	data, ok := v.(*value.Map)

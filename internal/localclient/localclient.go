@@ -21,6 +21,9 @@ var (
 	// ErrLost is returned when the master went away while answers were awaited, and did
 	// not come back.
 	ErrLost = errors.New("the master went away")
+	// ErrSilent is returned when the bus told nothing of a job, not even the master's own
+	// announcement: nobody is down for that.
+	ErrSilent = errors.New("the master's event bus is silent")
 	// ErrTarget is returned when a target names a nodegroup that there is not.
 	ErrTarget = errors.New("target")
 	// ErrReply is returned when the master's answer lacks what it must have.
@@ -115,8 +118,8 @@ type Result struct {
 var minRequest = 5 * time.Second
 
 // Run sends a job and gathers its returns, until all have returned or nobody is at it any
-// more. Errors are ErrNoBus, ErrLost, ErrTarget, ErrReply, those of the Asker, and that of
-// ctx.
+// more. Errors are ErrNoBus, ErrLost, ErrSilent, ErrTarget, ErrReply, those of the Asker, and
+// that of ctx.
 func (c *Client) Run(ctx context.Context, job Job) (*Result, error) {
 	if job.Timeout == 0 {
 		job.Timeout = c.Timeout

@@ -259,6 +259,29 @@ func TestMasterStaysAway(t *testing.T) {
 	}
 }
 
+// A bus that tells nothing, from the beginning or from the first find_job on, says nothing of
+// the minions.
+func TestSilentBus(t *testing.T) {
+	for _, from := range []int{1, 2} {
+		f, c := newFake(t, "a", "b")
+		f.job = func(id, _ string, _ int) {
+			if id == "a" {
+				f.returns(1, id, true)
+			}
+		}
+		asked := 0
+		c.Master = askerFunc(func(load *value.Map) (value.Value, error) {
+			if asked++; asked < from {
+				return f.Ask(t.Context(), load)
+			}
+			return value.NewMap("load", value.NewMap("jid", fmt.Sprintf("%020d", asked), "minions", value.List{"a", "b"})), nil
+		})
+		if _, err := c.Run(soon(t), ping); !errors.Is(err, ErrSilent) {
+			t.Errorf("from %d on: %v", from, err)
+		}
+	}
+}
+
 func TestNoBus(t *testing.T) {
 	f, c := newFake(t, "a")
 	f.stop()
