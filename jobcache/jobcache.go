@@ -72,6 +72,15 @@ type Job struct {
 	Announced string
 }
 
+// CopyTo makes slot a copy of a listed job, in the memory that slot has, and returns the bytes
+// of its load and metadata. Minions are shared.
+func (job *Job) CopyTo(slot *Job) int {
+	load, metadata := append(slot.Load[:0], job.Load...), append(slot.Metadata[:0], job.Metadata...)
+	*slot = *job
+	slot.Load, slot.Metadata = load, metadata
+	return len(load) + len(metadata)
+}
+
 // Return is what one minion returned for a job.
 type Return struct {
 	Minion string

@@ -25,12 +25,8 @@ const (
 func (p Patient) Jobs(ctx context.Context, s Selection, f func(*Job) error) error {
 	return inStretches(func(to *stretch[Job]) error {
 		return p.Reader.Jobs(ctx, s, func(job *Job) error {
-			slot := to.slot()
-			load, metadata := append(slot.Load[:0], job.Load...), append(slot.Metadata[:0], job.Metadata...)
-			*slot = *job
-			slot.Load, slot.Metadata = load, metadata
 			s.After = job.JID
-			return to.added(len(load) + len(metadata))
+			return to.added(job.CopyTo(to.slot()))
 		})
 	}, f)
 }

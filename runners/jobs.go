@@ -363,6 +363,11 @@ func (a *Answer) missing(status jobcache.Status, from, until time.Time) (some bo
 // jidLayout is how a jid names a moment, but for the point.
 const jidLayout = "20060102150405.000000"
 
+// jidDigits are the digits of a jid that names t in t's own zone.
+func jidDigits(t time.Time) string {
+	return strings.Replace(t.Format(jidLayout), ".", "", 1)
+}
+
 // jidTime is the moment that a jid names; zero for what names none.
 func (env *Env) jidTime(jid string) time.Time {
 	if len(jid) < 20 {
@@ -377,7 +382,7 @@ func (env *Env) jidTime(jid string) time.Time {
 
 // jidAt are the digits of a jid of that moment.
 func (env *Env) jidAt(t time.Time) string {
-	return strings.Replace(t.In(env.jidZone()).Format(jidLayout), ".", "", 1)
+	return jidDigits(t.In(env.jidZone()))
 }
 
 func (env *Env) jidZone() *time.Location {

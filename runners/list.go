@@ -197,11 +197,7 @@ func ahead(read jobReader) jobReader {
 	return func(ctx context.Context, s jobcache.Selection, f func(*jobcache.Job) error) error {
 		return value.Ahead(func(slots *value.Slots[jobcache.Job]) error {
 			return read(ctx, s, func(job *jobcache.Job) error {
-				slot := slots.Next()
-				load, metadata := append(slot.Load[:0], job.Load...), append(slot.Metadata[:0], job.Metadata...)
-				*slot = *job
-				slot.Load, slot.Metadata = load, metadata
-				return slots.Add(len(load) + len(metadata))
+				return slots.Add(job.CopyTo(slots.Next()))
 			})
 		}, f)
 	}
@@ -267,7 +263,7 @@ func newFilter(now time.Time, metadata, function, target, start, end value.Value
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrArgument, bound.name, err)
 		}
-		*bound.jid = strings.Replace(t.Format(jidLayout), ".", "", 1)
+		*bound.jid = jidDigits(t)
 	}
 	return f, nil
 }
